@@ -1,0 +1,15 @@
+/* yoke.h -- everything a program that uses Yoke needs.  One header per concept stands behind it; each is its own manual. */
+#ifndef YOKE_H
+#define YOKE_H
+
+#include <yoke/base.h>
+#include <yoke/cpu.h>
+#include <yoke/event.h>
+#include <yoke/lock.h>
+#include <yoke/pool.h>
+#include <yoke/process.h>
+#include <yoke/task.h>
+#include <yoke/thread.h>
+#include <yoke/time.h>
+
+#endif
