@@ -1,0 +1,138 @@
+/* shm.c -- memory that processes share: a memfd, mapped.
+ *
+ * The file is as large as the reservation from the start and sealed at that size, so that no holder of the descriptor can
+ * pull the pages from under another one.  Reserved bytes cost address space only; pages come with yk_shm_commit, which fails
+ * with a code where a first touch would fail with SIGBUS. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "os/os.h"
+
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 0x0008U
+#endif
+
+static int create_file(void)
+{
+    /* a system may allow only files that cannot be made executable (sysctl vm.memfd_noexec); Linux before 6.3 has no such */
+    int fd = memfd_create("yoke", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
+
+    if (fd < 0 && errno == EINVAL)
+        fd = memfd_create("yoke", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    return fd < 0 ? -errno : fd;
+}
+
+/* Maps `size` bytes or, while the address space has no room, half of that.  The file may still be empty. */
+static int map_most(int fd, size_t *size, size_t least, void **ret_address)
+{
+    size_t page = yk_page_size();
+
+    for (;;) {
+        void *address = mmap(NULL, *size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
+        size_t half = yk_round_up(*size / 2, page);
+
+        if (address != MAP_FAILED) {
+            *ret_address = address;
+            return 0;
+        }
+        if (errno != ENOMEM || half < least || half == *size)
+            return -errno;
+        *size = half;
+    }
+}
+
+/* The largest file that this process may make: beyond it ftruncate sends SIGXFSZ, which kills. */
+static size_t file_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_FSIZE, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY)
+        return SIZE_MAX;
+    return limit.rlim_cur & ~(yk_page_size() - 1);
+}
+
+int yk_shm_create(size_t reserve, size_t least, int *ret_fd, void **ret_address, size_t *ret_size)
+{
+    size_t size = yk_round_up(reserve, yk_page_size());
+    size_t limit = file_limit();
+    void *address = NULL;
+    int fd, rc;
+
+    if (size == 0)
+        return reserve == 0 ? -EINVAL : -ENOMEM;
+    if (limit < least || limit == 0)
+        return -EFBIG;
+    size = yk_min(size, limit);
+    fd = create_file();
+    if (fd < 0)
+        return fd;
+    rc = map_most(fd, &size, least, &address);
+    if (rc < 0) {
+        yk_close(fd);
+        return rc;
+    }
+    if (ftruncate(fd, (off_t)size) < 0 || fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0) {
+        rc = -errno;
+        yk_shm_unmap(address, size);
+        yk_close(fd);
+        return rc;
+    }
+    *ret_fd = fd;
+    *ret_address = address;
+    *ret_size = size;
+    return 0;
+}
+
+int yk_shm_attach(int fd, void *address, size_t size)
+{
+    void *got = mmap(address, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE | MAP_FIXED_NOREPLACE, fd, 0);
+
+    if (got == MAP_FAILED)
+        return -errno;
+    if (got != address) {
+        /* Linux before 4.17 takes the address as a hint */
+        munmap(got, size);
+        return -EEXIST;
+    }
+    return 0;
+}
+
+int yk_shm_commit(int fd, size_t offset, size_t size)
+{
+    sigset_t all, old;
+    int rc = 0;
+
+    if (fallocate(fd, 0, (off_t)offset, (off_t)size) == 0)
+        return 0;
+    if (errno == EINTR) {
+        /* The kernel gives back what it had got when a signal comes, so that a timer could keep a large range from ever
+         * being done: the second try is not interrupted. */
+        sigfillset(&all);
+        pthread_sigmask(SIG_SETMASK, &all, &old);
+        rc = fallocate(fd, 0, (off_t)offset, (off_t)size) == 0 ? 0 : -errno;
+        pthread_sigmask(SIG_SETMASK, &old, NULL);
+    } else {
+        rc = -errno;
+    }
+    return rc == -ENOSPC ? -ENOMEM : rc;
+}
+
+void yk_shm_decommit(int fd, size_t offset, size_t size)
+{
+    while (fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset, (off_t)size) < 0 && errno == EINTR)
+        ;
+}
+
+void yk_shm_unmap(void *address, size_t size)
+{
+    munmap(address, size);
+}
+
+size_t yk_page_size(void)
+{
+    return (size_t)sysconf(_SC_PAGESIZE);
+}
