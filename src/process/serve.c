@@ -1,0 +1,246 @@
+/* serve.c -- the zygote: one thread, one loop, that forks on request and reaps what it forked.
+ *
+ * Invariants: the zygote calls no code of the program and blocks nowhere but in its poll (a request is one frame that has
+ * arrived whole, its answers fit into empty sockets).  It lives as long as its host, which it watches by pidfd: a socket's
+ * end says nothing while some other fork of the host holds a copy.  It leaves by _Exit, and the kernel then kills its
+ * children, since it is their parent and has one thread only.
+ * A child is on the list from its fork until its report was sent; its tag in the poll is its address. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "process/serve.h"
+
+struct served {
+    struct served *next;
+    int pid;
+    int pidfd;
+    int report;
+};
+
+struct server {
+    struct yk_poll poll;
+    int socket;
+    int host;
+    int pid;
+    struct served *children;
+};
+
+/* Tags that are no address. */
+enum { TAG_SOCKET = 1, TAG_HOST = 2, EVENTS = 16 };
+
+/* ---- in the child ---- */
+
+/* What the fork copied and the child must not keep: a copy of another child's report socket would hide the zygote's death. */
+static void close_servers(const struct server *server)
+{
+    yk_poll_close((struct yk_poll *)&server->poll);
+    yk_close(server->socket);
+    yk_close(server->host);
+    for (const struct served *other = server->children; other; other = other->next) {
+        yk_close(other->pidfd);
+        yk_close(other->report);
+    }
+}
+
+static _Noreturn void run_child(const struct server *server, const struct yk_request *request, void *arg, int report,
+                                const int *fds, unsigned n_fds)
+{
+    int code = EXIT_FAILURE;
+
+    yk_die_with_parent(server->pid);
+    close_servers(server);
+    yk_set_process_name(request->name);
+    yk_child_prepare(true);
+    if (request->arg_size == 0 || yk_receive(report, arg, request->arg_size, NULL, NULL) == 0) {
+        yk_close(report);
+        code = request->run ? request->run(arg, fds, n_fds) : request->user(arg);
+    }
+    yk_child_exit(code & 0xff);
+}
+
+/* ---- requests ---- */
+
+/* Forks.  The host's end of the report socket and a pidfd are for the reply. */
+static int fork_child(struct server *server, const struct yk_request *request, struct served *child, int *ret_end,
+                      const int *fds, unsigned n_fds)
+{
+    void *arg = NULL;
+    int ends[2], pid;
+    int rc;
+
+    /* Memory for the argument comes from here, so that lack of it can still be told.  No page of it is touched. */
+    if (request->arg_size > 0) {
+        size_t size = yk_round_up(request->arg_size, YK_LINE);
+
+        arg = size ? aligned_alloc(YK_LINE, size) : NULL;
+        if (!arg)
+            return -ENOMEM;
+    }
+    rc = yk_socket_pair(ends);
+    if (rc < 0) {
+        free(arg);
+        return rc;
+    }
+    pid = yk_fork(YOKE_FORK, &child->pidfd);
+    if (pid == 0) {
+        yk_close(ends[0]);
+        run_child(server, request, arg, ends[1], fds, n_fds);
+    }
+    free(arg);
+    if (pid < 0) {
+        yk_close(ends[0]);
+        yk_close(ends[1]);
+        return pid;
+    }
+    child->pid = pid;
+    child->report = ends[1];
+    *ret_end = ends[0];
+    return 0;
+}
+
+static void forget_child(struct served *child)
+{
+    yk_close(child->pidfd);
+    yk_close(child->report);
+    free(child);
+}
+
+static int spawn(struct server *server, const struct yk_request *request, int reply_fds[2], const int *fds, unsigned n_fds,
+                 int *ret_pid)
+{
+    struct served *child;
+    yoke_exit how;
+    int rc;
+
+    if (!request->run && !request->any_code && !yk_is_code(request->user))
+        return -YOKE_ENOTASK;
+    child = malloc(sizeof *child);
+    if (!child)
+        return -ENOMEM;
+    rc = fork_child(server, request, child, &reply_fds[1], fds, n_fds);
+    if (rc < 0) {
+        free(child);
+        return rc;
+    }
+    rc = yk_poll_add(&server->poll, child->pidfd, (uintptr_t)child);
+    if (rc < 0) {
+        yk_pidfd_signal(child->pidfd, YK_SIGKILL);
+        yk_pidfd_reap(child->pidfd, YOKE_FOREVER, &how);
+        yk_close(reply_fds[1]);
+        forget_child(child);
+        return rc;
+    }
+    child->next = server->children;
+    server->children = child;
+    reply_fds[0] = child->pidfd;
+    *ret_pid = child->pid;
+    return 0;
+}
+
+static void serve_spawn(struct server *server, const struct yk_request *request, const int *fds, unsigned n_fds)
+{
+    struct yk_reply reply = {0};
+    int reply_fds[2];
+
+    reply.rc = spawn(server, request, reply_fds, fds, n_fds, &reply.pid);
+    /* a host that is gone is noticed by its pidfd */
+    yk_send(server->socket, &reply, sizeof reply, reply_fds, reply.rc < 0 ? 0 : 2);
+    if (reply.rc == 0)
+        yk_close(reply_fds[1]);
+}
+
+static void serve_kill(const struct server *server, int pid)
+{
+    for (const struct served *child = server->children; child; child = child->next)
+        if (child->pid == pid)
+            yk_pidfd_signal(child->pidfd, YK_SIGKILL);
+}
+
+/* All are reaped, so that none is left to whoever inherits orphans. */
+static _Noreturn void serve_end(const struct server *server)
+{
+    const struct served *child;
+    yoke_exit how;
+
+    for (child = server->children; child; child = child->next)
+        yk_pidfd_signal(child->pidfd, YK_SIGKILL);
+    for (child = server->children; child; child = child->next)
+        if (yk_pidfd_reap(child->pidfd, YOKE_FOREVER, &how) == 0)
+            yk_send(child->report, &how, sizeof how, NULL, 0);
+    _Exit(0);
+}
+
+static void serve_request(struct server *server)
+{
+    struct yk_request request;
+    int fds[3];
+    unsigned n_fds = 3;
+    int rc = yk_receive(server->socket, &request, sizeof request, fds, &n_fds);
+
+    if (rc == -EMFILE) {
+        struct yk_reply reply = {.rc = rc};
+
+        yk_send(server->socket, &reply, sizeof reply, NULL, 0);
+        return;
+    }
+    if (rc < 0 || request.kind == YK_REQUEST_END)
+        serve_end(server);
+    if (request.kind == YK_REQUEST_KILL)
+        serve_kill(server, request.pid);
+    else
+        serve_spawn(server, &request, fds, n_fds);
+    while (n_fds > 0)
+        yk_close(fds[--n_fds]);
+}
+
+/* ---- ends ---- */
+
+static void serve_exit(struct server *server, struct served *child)
+{
+    struct served **link = &server->children;
+    yoke_exit how;
+
+    if (yk_pidfd_reap(child->pidfd, YOKE_NOW, &how) < 0)
+        return;
+    yk_send(child->report, &how, sizeof how, NULL, 0);
+    /* removed by hand: the host has copies of the pidfd, so that closing ours does not take it out of the poll */
+    yk_poll_remove(&server->poll, child->pidfd);
+    while (*link != child)
+        link = &(*link)->next;
+    *link = child->next;
+    forget_child(child);
+}
+
+static void serve_events(struct server *server)
+{
+    uint64_t tags[EVENTS];
+    int n = yk_poll_wait(&server->poll, tags, EVENTS, YOKE_FOREVER);
+
+    for (int i = 0; i < n; i++) {
+        if (tags[i] == TAG_HOST)
+            _Exit(0);
+        if (tags[i] == TAG_SOCKET)
+            serve_request(server);
+        else
+            serve_exit(server, (struct served *)(uintptr_t)tags[i]);
+    }
+}
+
+void yk_serve(int socket, int host)
+{
+    struct server server = {.socket = socket, .host = host, .pid = yk_getpid()};
+    struct yk_reply ready = {0};
+
+    yk_set_process_name("yoke:zygote");
+    yk_child_prepare(true);
+    ready.rc = yk_poll_open(&server.poll);
+    if (ready.rc == 0)
+        ready.rc = yk_poll_add(&server.poll, socket, TAG_SOCKET);
+    if (ready.rc == 0)
+        ready.rc = yk_poll_add(&server.poll, host, TAG_HOST);
+    yk_send(socket, &ready, sizeof ready, NULL, 0);
+    while (ready.rc == 0)
+        serve_events(&server);
+    _Exit(0);
+}
