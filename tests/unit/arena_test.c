@@ -1,0 +1,92 @@
+/* Shared memory of a pool: zero, aligned, merged again when free, refused when there is no room. */
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "ipc/arena.h"
+#include "os/os.h"
+#include "test.h"
+
+static struct yk_arena open_arena(size_t size)
+{
+    struct yk_arena arena;
+
+    CHECK_EQ(yk_arena_open(&arena, size, size), 0);
+    return arena;
+}
+
+TEST(arena_gives_zero_pages_and_takes_them_back)
+{
+    struct yk_arena arena = open_arena(1 << 20);
+    char *a = yk_arena_alloc(&arena, 100), *b = yk_arena_alloc(&arena, 10000);
+
+    CHECK(a && b && a != b);
+    CHECK_EQ((uintptr_t)b % yk_page_size(), 0);
+    memset(a, 1, 100);
+    memset(b, 1, 10000);
+    CHECK(yk_arena_free(&arena, a));
+    a = yk_arena_alloc(&arena, 100);
+    for (int i = 0; i < 100; i++)
+        CHECK_EQ(a[i], 0);
+    CHECK(!yk_arena_free(&arena, a + 1));
+    CHECK(yk_arena_free(&arena, a));
+    CHECK(!yk_arena_free(&arena, a));
+    yk_arena_close(&arena);
+}
+
+TEST(arena_neighbours_merge_in_every_order)
+{
+    static const int orders[6][3] = {{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
+    size_t page = yk_page_size();
+    struct yk_arena arena = open_arena(3 * page);
+
+    for (int k = 0; k < 6; k++) {
+        void *piece[3];
+
+        for (int i = 0; i < 3; i++)
+            CHECK((piece[i] = yk_arena_alloc(&arena, page)) != NULL);
+        CHECK(!yk_arena_alloc(&arena, 1));
+        for (int i = 0; i < 3; i++)
+            CHECK(yk_arena_free(&arena, piece[orders[k][i]]));
+        piece[0] = yk_arena_alloc(&arena, 3 * page);
+        CHECK(piece[0] != NULL);
+        CHECK(yk_arena_free(&arena, piece[0]));
+    }
+    yk_arena_close(&arena);
+}
+
+TEST(arena_refuses_absurd_sizes)
+{
+    struct yk_arena arena = open_arena(1 << 20);
+
+    CHECK(!yk_arena_alloc(&arena, 0));
+    CHECK(!yk_arena_alloc(&arena, SIZE_MAX));
+    CHECK(!yk_arena_alloc(&arena, (1 << 20) + 1));
+    CHECK(yk_arena_holds(&arena, arena.base, 1 << 20));
+    CHECK(!yk_arena_holds(&arena, arena.base, (1 << 20) + 1));
+    CHECK(!yk_arena_holds(&arena, arena.base - 1, 1));
+    CHECK(!yk_arena_holds(&arena, arena.base + 10, SIZE_MAX));
+    yk_arena_close(&arena);
+}
+
+TEST(arena_memory_is_shared_with_a_child_at_the_same_address)
+{
+    struct yk_arena arena = open_arena(1 << 20);
+    int pid = fork(), status;
+    int *word;
+
+    if (pid == 0) {
+        /* the address that the parent will get: handed out after the fork */
+        word = (int *)(void *)arena.base;
+        while (__atomic_load_n(word, __ATOMIC_ACQUIRE) != 41)
+            usleep(100);
+        __atomic_store_n(word, 42, __ATOMIC_RELEASE);
+        _exit(0);
+    }
+    word = yk_arena_alloc(&arena, sizeof *word);
+    CHECK((char *)word == arena.base);
+    __atomic_store_n(word, 41, __ATOMIC_RELEASE);
+    CHECK_EQ(waitpid(pid, &status, 0), pid);
+    CHECK_EQ(*word, 42);
+    yk_arena_close(&arena);
+}

@@ -1,0 +1,48 @@
+/* asleep.h -- the event "that thread sleeps on this word", as the kernel shows it in /proc; for tests of what wakes it. */
+#ifndef ASLEEP_H
+#define ASLEEP_H
+
+#include <errno.h>
+#include <sched.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+#include "test.h"
+
+/* Returns once thread `tid` of process `pid` is inside a futex system call on `word` (NULL: in a futex_waitv). */
+static inline void asleep_on(int pid, int tid, const void *word)
+{
+    char path[64], line[256];
+
+    snprintf(path, sizeof path, "/proc/%d/task/%d/syscall", pid, tid);
+    for (;;) {
+        FILE *file = fopen(path, "re");
+        unsigned long address = 0;
+        long call = -1;
+        int fields;
+
+        CHECK(file);
+        fields = fgets(line, sizeof line, file) ? sscanf(line, "%ld %lx", &call, &address) : 0;
+        fclose(file);
+        if (fields == 2 && word && call == SYS_futex && address == (uintptr_t)word)
+            return;
+        if (fields == 2 && !word && call == SYS_futex_waitv)
+            return;
+        sched_yield();
+    }
+}
+
+/* The CPU time of the calling thread in nanoseconds. */
+static inline int64_t cpu_time(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
+}
+
+#define MS INT64_C(1000000)
+
+#endif
