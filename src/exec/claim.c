@@ -243,7 +243,7 @@ static enum yk_word_state crash_state(bool doomed, bool killing)
     return killing ? YK_SKIPPED : doomed ? YK_OVERDUE : YK_HAS_CRASHED;
 }
 
-bool yk_claim_resolve(struct yk_board *board, unsigned w, int code, bool killing)
+static void resolve(struct yk_board *board, unsigned w, int code, bool killing)
 {
     struct yk_desk *desk = &board->desks[w];
     uint64_t progress = yk_load_acq(&desk->progress);
@@ -253,10 +253,10 @@ bool yk_claim_resolve(struct yk_board *board, unsigned w, int code, bool killing
     size_t first, count, at, rest;
 
     if (inside == 0 || inside > YK_N_JOBS)
-        return false;
+        return;
     job = &board->jobs[inside - 1];
     if (!find_claimed(job, w, &first, &count))
-        return false;
+        return;
     at = stood_at(progress, yk_load_rlx(&job->serial), first, first + count, &started);
     rest = at + started;
 
@@ -275,5 +275,25 @@ bool yk_claim_resolve(struct yk_board *board, unsigned w, int code, bool killing
                                                 : yk_word(YK_ORPHAN, w, count));
     if (rest < first + count)
         post_orphan(board, w, inside - 1, rest);
-    return rest < first + count;
+}
+
+/* Wakes whatever the bells say: a worker may have rung one and died before it woke the host. */
+static void ring_all(struct yk_board *board)
+{
+    for (unsigned j = 0; j < YK_N_JOBS; j++) {
+        yk_swap_aar(&board->jobs[j].bell, 2);    /* pairs with the host's swap, as in yk_shared_job_ring */
+        yk_futex_wake(&board->jobs[j].bell, 1, true);
+    }
+}
+
+void yk_claim_bury(struct yk_board *board, unsigned w, int code, bool killing)
+{
+    struct yk_desk *desk = &board->desks[w];
+
+    resolve(board, w, code, killing);
+    yk_store_rel(&desk->up, 0);
+    yk_store_rel(&desk->left, 0);
+    (void)yk_swap_seq(&desk->inside, 0);    /* seq: after the orphan is posted; see board.c */
+    yk_park_dead(&board->park, w);
+    ring_all(board);
 }

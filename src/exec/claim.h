@@ -1,7 +1,7 @@
 /* claim.h -- how a worker process comes by its work, and what becomes of that work when it dies.
  *
- * Killed at any instruction, a worker leaves a state from which yk_claim_resolve, called by the supervisor after it has reaped
- * the worker, tells: which of its items have ended, which one had started (at most one), and which nobody has started. */
+ * Killed at any instruction, a worker leaves a state from which yk_claim_bury, called by the supervisor after it has reaped the
+ * worker, tells: which of its items have ended, which one had started (at most one), and which nobody has started. */
 #ifndef YK_CLAIM_H
 #define YK_CLAIM_H
 
@@ -36,7 +36,7 @@ static inline void yk_item_start(struct yk_desk *desk, uint64_t progress, bool t
 {
     if (timed)
         yk_store_rlx(&desk->started_at, (uint64_t)yoke_now());
-    /* release: the item before this one has left its result and code; pairs with the acquire in yk_claim_resolve, and with
+    /* release: the item before this one has left its result and code; pairs with the acquire in yk_claim_bury, and with
      * the supervisor's load before it reads started_at */
     yk_store_rel(&desk->progress, progress);
 }
@@ -56,8 +56,9 @@ static inline bool yk_item_doom(struct yk_desk *desk, uint64_t progress)
     return yk_cas_aar(&desk->progress, &progress, progress - YK_STARTED + YK_DOOMED);
 }
 
-/* Supervisor: worker w is dead and reaped.  Resolves its chunk, if it had one; `code` is the crash code of the item that had
- * started; `killing`: the pool is being terminated, so that item is skipped and not crashed.  True if an orphan was left. */
-bool yk_claim_resolve(struct yk_board *board, unsigned w, int code, bool killing);
+/* Supervisor: worker w is dead and reaped.  Resolves its chunk, if it had one, takes the worker out of its job, clears its
+ * desk, and wakes everybody, since a wake may have died with it.  `code` is the crash code of the item that had started;
+ * `killing`: the pool is being terminated, so that item is skipped and not crashed. */
+void yk_claim_bury(struct yk_board *board, unsigned w, int code, bool killing);
 
 #endif

@@ -37,16 +37,6 @@ struct supervisor {
 
 enum { TAG_CONTROL = -1, TAG_HOST = -2 };    /* others: the worker */
 
-/* ---- telling the host ---- */
-
-static void ring_all(struct yk_board *board)
-{
-    for (unsigned j = 0; j < YK_N_JOBS; j++)
-        yk_shared_job_ring(&board->jobs[j]);
-    yk_add_aar(&board->n_up, 1);
-    yk_futex_wake(&board->n_up, 1, true);
-}
-
 /* Does not return: with this process go its workers, and the host sees it. */
 static _Noreturn void break_pool(struct supervisor *s, int why)
 {
@@ -154,15 +144,9 @@ static void worker_died(struct supervisor *s, unsigned w)
     s->n_processes--;
     event = yk_load_acq(&desk->left) ? YK_SUP_LEFT : yk_load_acq(&desk->up) ? YK_SUP_DIED : YK_SUP_DIED_EARLY;
 
-    (void)yk_claim_resolve(board, w, how.kind == YOKE_SIGNALLED ? -how.value : how.value,
-                           yk_load_acq(&board->mode) == YK_KILLING);
-    yk_store_rel(&desk->up, 0);
-    yk_store_rel(&desk->left, 0);
-    (void)yk_swap_seq(&desk->inside, 0);    /* seq: after the orphan is posted; see board.c */
+    yk_claim_bury(board, w, how.kind == YOKE_SIGNALLED ? -how.value : how.value,
+                  yk_load_acq(&board->mode) == YK_KILLING);
     YK_POINT(SUPERVISOR_RESOLVED);
-    /* A wake, or the ring of a bell, may have died with it. */
-    yk_park_dead(&board->park, w);
-    ring_all(board);
     act_on(s, w, at, event, YOKE_EINIT);
 }
 
