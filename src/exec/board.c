@@ -13,10 +13,10 @@ static size_t mask_words(unsigned n_workers)
     return (n_workers + 63) / 64;
 }
 
-/* The parts behind the board itself, each on lines of its own. */
+/* The parts behind the control block, each on lines of its own. */
 static size_t desks_at(void)
 {
-    return yk_round_up(sizeof(struct yk_board), 2 * YK_LINE);
+    return yk_round_up(sizeof(struct yk_control), 2 * YK_LINE);
 }
 
 static size_t orphans_at(unsigned n_workers)
@@ -34,25 +34,27 @@ size_t yk_board_size(unsigned n_workers)
     return park_at(n_workers) + yk_park_size(n_workers);
 }
 
-void yk_board_init(struct yk_board *board, const struct yk_exec_options *options, int64_t search_ns)
+void yk_board_init(struct yk_board *board, void *memory, const struct yk_exec_options *options, int64_t search_ns)
 {
-    char *memory = (char *)board;
+    char *bytes = memory;
+    unsigned n = options->workers;
 
-    board->n_workers = options->workers;
-    board->options = *options;
-    board->desks = (struct yk_desk *)(void *)(memory + desks_at());
-    board->orphans = (yk_a64 *)(void *)(memory + orphans_at(options->workers));
-    yk_park_init(&board->park, memory + park_at(options->workers), options->workers, true, search_ns);
+    *board = (struct yk_board){.n_workers = n,
+                               .options = *options,
+                               .control = memory,
+                               .orphans = (yk_a64 *)(void *)(bytes + orphans_at(n)),
+                               .desks = (struct yk_desk *)(void *)(bytes + desks_at())};
+    yk_park_init(&board->park, bytes + park_at(n), n, true, search_ns);
     /* An entry is there when its high half is its number: none is yet. */
     for (unsigned i = 0; i < YK_N_JOBS; i++)
-        yk_store_rlx(&board->ring[i], (uint64_t)(i - YK_N_JOBS) << 32);
+        yk_store_rlx(&board->control->ring[i], (uint64_t)(i - YK_N_JOBS) << 32);
 }
 
 void yk_board_publish(struct yk_board *board, unsigned j, uint64_t tail)
 {
     YK_POINT(PUBLISH_BEFORE);
     /* release: pairs with the acquire in yk_claim_next and visible; the job is filled before it is seen */
-    yk_store_rel(&board->ring[tail % YK_N_JOBS], tail << 32 | (j + 1));
+    yk_store_rel(&board->control->ring[tail % YK_N_JOBS], tail << 32 | (j + 1));
     YK_POINT(PUBLISH_AFTER);
 }
 
@@ -60,18 +62,19 @@ void yk_board_publish(struct yk_board *board, unsigned j, uint64_t tail)
 static bool ring_has_work(struct yk_board *board)
 {
     for (;;) {
-        uint64_t head = yk_load_seq(&board->head);
-        uint64_t entry = yk_load_acq(&board->ring[head % YK_N_JOBS]);
+        uint64_t head = yk_load_seq(&board->control->head);
+        uint64_t entry = yk_load_acq(&board->control->ring[head % YK_N_JOBS]);
 
         if ((uint32_t)(entry >> 32) != (uint32_t)head) {
-            if (yk_load_seq(&board->head) == head)
+            if (yk_load_seq(&board->control->head) == head)
                 return false;
             continue;
         }
-        if (!yk_shared_job_exhausted(&board->jobs[(uint32_t)entry - 1]))
+        /* the remainder: whatever a wild worker wrote there, it names a job */
+        if (!yk_shared_job_exhausted(&board->control->jobs[((uint32_t)entry - 1) % YK_N_JOBS]))
             return true;
         /* The job is not taken down while the head stands at it, so what was read is its own if the CAS succeeds. */
-        (void)yk_cas_seq(&board->head, &head, head + 1);
+        (void)yk_cas_seq(&board->control->head, &head, head + 1);
     }
 }
 
@@ -79,7 +82,7 @@ bool yk_board_visible(void *arg)
 {
     struct yk_board *board = arg;
 
-    if (yk_load_acq(&board->mode) != YK_SERVING)
+    if (yk_load_acq(&board->control->mode) != YK_SERVING)
         return true;
     for (size_t i = 0; i < mask_words(board->n_workers); i++)
         if (yk_load_acq(&board->orphans[i]) != 0)
@@ -96,17 +99,22 @@ bool yk_board_anybody_inside(struct yk_board *board, unsigned j)
     return false;
 }
 
-/* True if an orphan of job j waits.  Hints at orphans that were claimed are taken back; with the job stopped, all are. */
-static bool orphan_waits(struct yk_board *board, unsigned j, bool *took_back)
+static bool is_orphan(yk_a64 *words, size_t n, uint64_t at)
 {
-    struct yk_shared_job *job = &board->jobs[j];
+    return at < n && yk_word_state(yk_load_acq(&words[at])) == YK_ORPHAN;
+}
+
+/* True if an orphan of job j waits.  Hints at orphans that were claimed are taken back; with the job stopped, all are. */
+static bool orphan_waits(struct yk_board *board, unsigned j, yk_a64 *words, size_t n, bool *took_back)
+{
+    struct yk_shared_job *job = &board->control->jobs[j];
 
     for (unsigned w = 0; w < board->n_workers; w++) {
         uint64_t hint = yk_load_seq(&board->desks[w].orphan);
 
         if ((uint32_t)hint != j + 1)
             continue;
-        if (yk_word_state(yk_load_acq(&job->words[hint >> 32])) == YK_ORPHAN && yk_load_acq(&job->stop) == 0)
+        if (is_orphan(words, n, hint >> 32) && yk_load_acq(&job->stop) == 0)
             return true;
         if (yk_cas_seq(&board->desks[w].orphan, &hint, 0))
             yk_and_seq(&board->orphans[w / 64], ~((uint64_t)1 << w % 64));
@@ -115,17 +123,17 @@ static bool orphan_waits(struct yk_board *board, unsigned j, bool *took_back)
     return false;
 }
 
-bool yk_board_ended(struct yk_board *board, unsigned j, uint64_t at)
+bool yk_board_ended(struct yk_board *board, unsigned j, uint64_t at, yk_a64 *words, size_t n)
 {
     bool took_back = false;
 
-    if (!yk_shared_job_exhausted(&board->jobs[j]))
+    if (!yk_shared_job_exhausted(&board->control->jobs[j]))
         return false;
     (void)ring_has_work(board);
-    if (yk_load_seq(&board->head) <= at)
+    if (yk_load_seq(&board->control->head) <= at)
         return false;
     /* Inside before orphans: the supervisor posts an orphan before it takes its dead worker out. */
-    if (yk_board_anybody_inside(board, j) || orphan_waits(board, j, &took_back))
+    if (yk_board_anybody_inside(board, j) || orphan_waits(board, j, words, n, &took_back))
         return false;
     return !took_back || !yk_board_anybody_inside(board, j);
 }

@@ -130,27 +130,32 @@ enum { YK_N_JOBS = 64 };
 /* What the host wants of the pool; only ever grows. */
 enum yk_mode { YK_SERVING = 0, YK_CLOSING, YK_KILLING };
 
-struct yk_board {
-    unsigned n_workers;
-    struct yk_exec_options options;
+/* The shared part. */
+struct yk_control {
     struct yk_alive supervisor;                       /* dies with it */
-    struct yk_park park;
     yk_a32 mode;                                      /* enum yk_mode; written by the host */
     yk_a32 verdict;                                   /* written by the supervisor: 0, or why the pool cannot work (positive) */
-    yk_a32 n_up;                                      /* rung when a worker is up, or the verdict has come; sleeping place of
-                                                       * open */
+    yk_a32 n_up;                                      /* counts the workers that came up; the host sleeps on it in open */
     /* The queue of jobs: entry i lies at ring[i % N] and says 1 + job in its low half, the low half of i in its high one. */
     _Alignas(2 * YK_LINE) yk_a64 head;                /* hint: first entry with work; moved by CAS, by anybody */
     _Alignas(2 * YK_LINE) yk_a64 ring[YK_N_JOBS];     /* written by the host */
-    _Alignas(2 * YK_LINE) yk_a64 *orphans;            /* hint: a bit for each desk that has an orphan; set by the supervisor,
-                                                       * cleared by whoever finds it gone */
-    struct yk_desk *desks;                            /* one for each worker */
     struct yk_shared_job jobs[YK_N_JOBS];
 };
 
-/* Bytes that a board for so many workers takes, and its making in zero memory of that size. */
+/* Where everything is.  Each process has its own copy, in its own memory: a worker that runs wild spoils only its own. */
+struct yk_board {
+    unsigned n_workers;
+    struct yk_exec_options options;
+    struct yk_park park;
+    struct yk_control *control;
+    yk_a64 *orphans;          /* shared; hint: a bit for each desk that has an orphan; set by the supervisor, cleared by whoever
+                               * finds it gone */
+    struct yk_desk *desks;    /* shared; one for each worker */
+};
+
+/* Bytes of shared memory that a board for so many workers takes, and its making in zero memory of that size. */
 size_t yk_board_size(unsigned n_workers);
-void yk_board_init(struct yk_board *board, const struct yk_exec_options *options, int64_t search_ns);
+void yk_board_init(struct yk_board *board, void *memory, const struct yk_exec_options *options, int64_t search_ns);
 
 /* Host, one thread at a time: makes job `j` visible as entry number `tail`.  Afterwards it kicks the park. */
 void yk_board_publish(struct yk_board *board, unsigned j, uint64_t tail);
@@ -168,8 +173,9 @@ static inline bool yk_shared_job_exhausted(struct yk_shared_job *job)
 /* True if a worker is inside job j. */
 bool yk_board_anybody_inside(struct yk_board *board, unsigned j);
 
-/* Host: true if every item of job j, published as entry `at`, has ended and nobody will touch it again. */
-bool yk_board_ended(struct yk_board *board, unsigned j, uint64_t at);
+/* Host: true if every item of job j, published as entry `at`, has ended and nobody will touch it again.  `words` and `n` are the
+ * host's own knowledge of it. */
+bool yk_board_ended(struct yk_board *board, unsigned j, uint64_t at, yk_a64 *words, size_t n);
 
 /* Rings the bell of a job: wakes the host if it sleeps there.  Too often does no harm. */
 void yk_shared_job_ring(struct yk_shared_job *job);

@@ -122,43 +122,45 @@ int yk_buffers_load(struct yk_buffers *b, struct yk_arena *arena, const struct y
     }
     if (copy_out)
         job->items.out = b->data + plan.out;
+    b->codes = job->codes;
+    b->out = job->items.out;
     return 0;
 }
 
 /* ---- afterwards ---- */
 
-static void copy_out(const struct yk_map *map, const char *shared_out, size_t first, size_t count)
+static void copy_out(const struct yk_map *map, const char *from, size_t first, size_t count)
 {
     const struct yk_items *items = &map->items;
 
-    if (items->out && items->out != shared_out)
-        memcpy(items->out + first * items->out_size, shared_out + first * items->out_size, count * items->out_size);
+    if (items->out && items->out != from)
+        memcpy(items->out + first * items->out_size, from + first * items->out_size, count * items->out_size);
 }
 
-static void unload_mixed(struct yk_map *map, const int32_t *codes, const char *shared_out, size_t first, size_t count)
+static void unload_mixed(struct yk_map *map, const struct yk_buffers *b, size_t first, size_t count)
 {
     for (size_t i = first; i < first + count; i++) {
-        int code = codes[i];
+        int code = b->codes[i];
 
         if (code == 0)
-            copy_out(map, shared_out, i, 1);
+            copy_out(map, b->out, i, 1);
         yk_map_end(map, i, 1, code == 0 ? YOKE_DONE : YOKE_FAILED, code);
     }
 }
 
-static void unload_chunk(struct yk_map *map, const int32_t *codes, const char *shared_out, enum yk_word_state state,
-                         size_t first, size_t count, yoke_state rest)
+static void unload_chunk(struct yk_map *map, const struct yk_buffers *b, enum yk_word_state state, size_t first,
+                         size_t count, yoke_state rest)
 {
     switch (state) {
     case YK_RAN:
-        copy_out(map, shared_out, first, count);
+        copy_out(map, b->out, first, count);
         yk_map_end(map, first, count, YOKE_DONE, 0);
         break;
     case YK_MIXED:
-        unload_mixed(map, codes, shared_out, first, count);
+        unload_mixed(map, b, first, count);
         break;
     case YK_HAS_CRASHED:
-        yk_map_end(map, first, count, YOKE_CRASHED, codes[first]);
+        yk_map_end(map, first, count, YOKE_CRASHED, b->codes[first]);
         break;
     case YK_OVERDUE:
         yk_map_end(map, first, count, YOKE_TIMED_OUT, 0);
@@ -172,11 +174,9 @@ static void unload_chunk(struct yk_map *map, const int32_t *codes, const char *s
     }
 }
 
-bool yk_buffers_unload(struct yk_buffers *b, struct yk_map *map, const struct yk_shared_job *job, yoke_state rest)
+bool yk_buffers_unload(struct yk_buffers *b, struct yk_map *map, yoke_state rest)
 {
     size_t n = map->items.n, i, count;
-    const int32_t *codes = job->codes;
-    const char *shared_out = job->items.out;
 
     for (i = 0; i < n; i += count) {
         uint64_t word = yk_load_acq(&b->words[i]);    /* pairs with the release in yk_claim_finish and resolve */
@@ -189,7 +189,7 @@ bool yk_buffers_unload(struct yk_buffers *b, struct yk_map *map, const struct yk
             return false;
         }
         yk_store_rlx(&b->words[i], yk_word(YK_READY, 0, 0));
-        unload_chunk(map, codes, shared_out, state, i, count, rest);
+        unload_chunk(map, b, state, i, count, rest);
     }
     return true;
 }

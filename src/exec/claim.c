@@ -29,7 +29,7 @@ static void leave(struct yk_claimer *c)
     YK_POINT(JOB_LEFT);
     /* Of those that leave, the last finds nobody inside, and rings; the host looks for itself whether the job has ended. */
     if (!yk_board_anybody_inside(c->board, j))
-        yk_shared_job_ring(&c->board->jobs[j]);
+        yk_shared_job_ring(&c->board->control->jobs[j]);
 }
 
 /* ---- claiming ---- */
@@ -110,7 +110,7 @@ static bool claim_orphan_of(struct yk_claimer *c, unsigned d, struct yk_claim *r
             return false;
         }
     }
-    job = &c->board->jobs[j];
+    job = &c->board->control->jobs[j];
     word = yk_load_acq(&job->words[at]);
     if (yk_word_state(word) != YK_ORPHAN || yk_load_acq(&job->stop) != 0) {
         forget_orphan(c->board, d, hint);
@@ -147,20 +147,20 @@ static bool enter_head(struct yk_claimer *c)
     struct yk_board *board = c->board;
 
     for (;;) {
-        uint64_t head = yk_load_seq(&board->head);
-        uint64_t entry = yk_load_acq(&board->ring[head % YK_N_JOBS]);
+        uint64_t head = yk_load_seq(&board->control->head);
+        uint64_t entry = yk_load_acq(&board->control->ring[head % YK_N_JOBS]);
         unsigned j = (uint32_t)entry - 1;
 
         if ((uint32_t)(entry >> 32) != (uint32_t)head) {
-            if (yk_load_seq(&board->head) == head)
+            if (yk_load_seq(&board->control->head) == head)
                 return false;
             continue;
         }
         enter(c, j);
-        if (yk_load_seq(&board->head) == head) {
-            if (!yk_shared_job_exhausted(&board->jobs[j]))
+        if (yk_load_seq(&board->control->head) == head) {
+            if (!yk_shared_job_exhausted(&board->control->jobs[j]))
                 return true;
-            (void)yk_cas_seq(&board->head, &head, head + 1);
+            (void)yk_cas_seq(&board->control->head, &head, head + 1);
         }
         leave(c);
     }
@@ -172,7 +172,7 @@ bool yk_claim_next(struct yk_claimer *c, struct yk_claim *ret_claim)
         if (claim_any_orphan(c, ret_claim))
             return true;
         if (c->job != 0) {
-            if (claim_at_cursor(c, &c->board->jobs[c->job - 1], ret_claim))
+            if (claim_at_cursor(c, &c->board->control->jobs[c->job - 1], ret_claim))
                 return true;
             leave(c);
         }
@@ -254,7 +254,7 @@ static void resolve(struct yk_board *board, unsigned w, int code, bool killing)
 
     if (inside == 0 || inside > YK_N_JOBS)
         return;
-    job = &board->jobs[inside - 1];
+    job = &board->control->jobs[inside - 1];
     if (!find_claimed(job, w, &first, &count))
         return;
     at = stood_at(progress, yk_load_rlx(&job->serial), first, first + count, &started);
@@ -281,8 +281,8 @@ static void resolve(struct yk_board *board, unsigned w, int code, bool killing)
 static void ring_all(struct yk_board *board)
 {
     for (unsigned j = 0; j < YK_N_JOBS; j++) {
-        yk_swap_aar(&board->jobs[j].bell, 2);    /* pairs with the host's swap, as in yk_shared_job_ring */
-        yk_futex_wake(&board->jobs[j].bell, 1, true);
+        yk_swap_aar(&board->control->jobs[j].bell, 2);    /* pairs with the host's swap, as in yk_shared_job_ring */
+        yk_futex_wake(&board->control->jobs[j].bell, 1, true);
     }
 }
 

@@ -162,6 +162,12 @@ static void run_claimed(struct yk_ticket *ticket)
     }
 }
 
+bool yk_job_pending(const struct yk_ticket *ticket)
+{
+    /* relaxed: a cursor that has reached the end stays there */
+    return ticket->at < ticket->end || yk_load_rlx(&ticket->job->cursor) < ticket->job->n;
+}
+
 /* False: nothing is left, and the map may be gone. */
 static bool claim(struct yk_ticket *ticket)
 {

@@ -33,6 +33,9 @@ struct yk_job *yk_job_new(struct yk_map *map, unsigned workers, yk_a32 *cancelle
 size_t yk_job_tickets(const struct yk_job *job);
 struct yk_ticket *yk_job_ticket(struct yk_job *job, size_t i);
 
+/* False: nothing is left to claim, and the ticket is only to be given back. */
+bool yk_job_pending(const struct yk_ticket *ticket);
+
 /* yk_job_work -- runs items until there are none left to claim, and gives the ticket back. */
 void yk_job_work(struct yk_ticket *ticket);
 

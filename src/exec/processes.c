@@ -21,7 +21,7 @@
 
 struct processes {
     struct yk_arena arena;
-    struct yk_board *board;
+    struct yk_board board;
     int control;                             /* a byte here makes the supervisor look at the board */
     struct yk_zygote *zygote;                /* the supervisor's parent; NULL: this process is */
     struct yk_child supervisor;
@@ -38,23 +38,23 @@ struct processes {
 
 /* ---- opening ---- */
 
-/* The supervisor under a zygote: the board is attached at the address that it has in the host. */
+/* The supervisor under a zygote: the memory is attached at the address that it has in the host. */
 struct attach {
     void *arena;
     size_t size;
-    struct yk_board *board;
+    struct yk_board board;
 };
 
 enum { FD_ARENA, FD_CONTROL, FD_HOST, N_FDS };
 
 static int supervisor_under_zygote(void *arg, const int *fds, unsigned n_fds)
 {
-    const struct attach *attach = arg;
+    struct attach *attach = arg;
 
     if (n_fds != N_FDS || yk_shm_attach(fds[FD_ARENA], attach->arena, attach->size) < 0)
         return 1;
     yk_close(fds[FD_ARENA]);
-    return yk_supervisor_main(attach->board, fds[FD_CONTROL], fds[FD_HOST]);
+    return yk_supervisor_main(&attach->board, fds[FD_CONTROL], fds[FD_HOST]);
 }
 
 static int start_under_zygote(struct processes *p, int control, int host)
@@ -82,7 +82,7 @@ static int start_directly(struct processes *p, yoke_start start, int control, in
         yk_close(p->control);
         yk_close(p->arena.fd);
         yk_child_prepare(true);
-        yk_child_exit(yk_supervisor_main(p->board, control, host));
+        yk_child_exit(yk_supervisor_main(&p->board, control, host));
     }
     p->supervisor.pid = rc;
     return 0;
@@ -129,25 +129,25 @@ static bool everybody_up(struct yk_board *board)
 /* True once the supervisor is dead.  It may not have armed its word yet; then its pidfd tells. */
 static bool supervisor_gone(struct processes *p)
 {
-    return yk_alive_dead(&p->board->supervisor) ||
-           (!yk_alive_armed(&p->board->supervisor) && yk_wait_readable(p->supervisor.pidfd, YOKE_NOW) == 0);
+    return yk_alive_dead(&p->board.control->supervisor) ||
+           (!yk_alive_armed(&p->board.control->supervisor) && yk_wait_readable(p->supervisor.pidfd, YOKE_NOW) == 0);
 }
 
 static int wait_for_workers(struct processes *p)
 {
-    struct yk_board *board = p->board;
+    struct yk_board *board = &p->board;
 
     for (;;) {
         /* Both words are read before what they guard, so that a change in between ends the sleep at once. */
-        uint32_t n_up = yk_load_acq(&board->n_up), life = yk_load_acq(&board->supervisor.word);
+        uint32_t n_up = yk_load_acq(&board->control->n_up), life = yk_load_acq(&board->control->supervisor.word);
 
         if (everybody_up(board))
             return 0;
         if (supervisor_gone(p))
-            return yk_load_acq(&board->verdict) ? -(int)yk_load_acq(&board->verdict) : -YOKE_EBROKEN;
+            return yk_load_acq(&board->control->verdict) ? -(int)yk_load_acq(&board->control->verdict) : -YOKE_EBROKEN;
         /* Until the word is armed its death rings nothing: look again from time to time. */
-        (void)yk_futex_wait_either(&board->n_up, n_up, &board->supervisor.word, life,
-                                   yk_alive_armed(&board->supervisor) ? YOKE_FOREVER : yoke_after(0.01));
+        (void)yk_futex_wait_either(&board->control->n_up, n_up, &board->control->supervisor.word, life,
+                                   yk_alive_armed(&board->control->supervisor) ? YOKE_FOREVER : yoke_after(0.01));
     }
 }
 
@@ -162,6 +162,7 @@ static void give_back(struct processes *p)
 static int processes_open(const struct yk_exec_options *options, void **ret_self)
 {
     struct processes *p;
+    void *memory = NULL;
     int cpus = yoke_cpu_count(), rc = yk_may_fork(options->start);
 
     if (rc < 0)
@@ -174,11 +175,11 @@ static int processes_open(const struct yk_exec_options *options, void **ret_self
     p->spin_ns = cpus > 1 ? SPIN_NS : 0;
     rc = yk_arena_open(&p->arena, RESERVE, LEAST + yk_board_size(options->workers));
     if (rc == 0) {
-        p->board = yk_arena_alloc(&p->arena, yk_board_size(options->workers));
-        rc = p->board ? 0 : -ENOMEM;
+        memory = yk_arena_alloc(&p->arena, yk_board_size(options->workers));
+        rc = memory ? 0 : -ENOMEM;
     }
     if (rc == 0) {
-        yk_board_init(p->board, options, options->workers <= (unsigned)cpus ? p->spin_ns : 0);
+        yk_board_init(&p->board, memory, options, options->workers <= (unsigned)cpus ? p->spin_ns : 0);
         rc = start_supervisor(p, options->start);
     }
     if (rc == 0) {
@@ -261,18 +262,23 @@ static bool publish(struct processes *p, unsigned j, uint64_t *ret_at)
     bool open;
 
     yoke_lock_acquire(&p->lock);
-    open = yk_load_acq(&p->board->mode) != YK_KILLING;
+    open = yk_load_acq(&p->board.control->mode) != YK_KILLING;
     if (open) {
         *ret_at = p->tail++;
-        yk_board_publish(p->board, j, *ret_at);
+        yk_board_publish(&p->board, j, *ret_at);
     }
     yoke_lock_release(&p->lock);
     return open;
 }
 
-static void wait_for_end(struct processes *p, unsigned j, uint64_t at)
+static bool ended(struct processes *p, unsigned j, uint64_t at, size_t n)
 {
-    struct yk_shared_job *job = &p->board->jobs[j];
+    return yk_board_ended(&p->board, j, at, p->buffers[j].words, n);
+}
+
+static void wait_for_end(struct processes *p, unsigned j, uint64_t at, size_t n)
+{
+    struct yk_shared_job *job = &p->board.control->jobs[j];
 
     /* A spin on the bell alone: looking at the desks would take their lines from the workers. */
     if (p->spin_ns > 0)
@@ -280,13 +286,13 @@ static void wait_for_end(struct processes *p, unsigned j, uint64_t at)
             for (int i = 0; i < 64 && yk_load_acq(&job->bell) != 2; i++)
                 yk_cpu_relax();
     for (;;) {
-        uint32_t life = yk_load_acq(&p->board->supervisor.word);
+        uint32_t life = yk_load_acq(&p->board.control->supervisor.word);
 
         /* seq: an older ring is thrown away before looking; a later one finds 1, and wakes */
         (void)yk_swap_seq(&job->bell, 1);
-        if (yk_board_ended(p->board, j, at) || yk_alive_dead(&p->board->supervisor))
+        if (ended(p, j, at, n) || yk_alive_dead(&p->board.control->supervisor))
             return;
-        (void)yk_futex_wait_either(&job->bell, 1, &p->board->supervisor.word, life, YOKE_FOREVER);
+        (void)yk_futex_wait_either(&job->bell, 1, &p->board.control->supervisor.word, life, YOKE_FOREVER);
     }
 }
 
@@ -301,11 +307,11 @@ static int processes_map(void *self, struct yk_map *map)
 
     if (map->task->id > p->n_tasks)
         return -YOKE_ENOTASK;
-    if (yk_alive_dead(&p->board->supervisor))
+    if (yk_alive_dead(&p->board.control->supervisor))
         return -YOKE_EBROKEN;
     j = wait_for_place(p);
-    job = &p->board->jobs[j];
-    rc = yk_buffers_load(&p->buffers[j], &p->arena, map, p->board->n_workers, job);
+    job = &p->board.control->jobs[j];
+    rc = yk_buffers_load(&p->buffers[j], &p->arena, map, p->board.n_workers, job);
     if (rc < 0) {
         return_place(p, j);
         return rc;
@@ -313,15 +319,15 @@ static int processes_map(void *self, struct yk_map *map)
     fill(p, job, map);
     yk_map_begin(map);
     if (publish(p, j, &at)) {
-        yk_park_kick(&p->board->park);
+        yk_park_kick(&p->board.park);
         if (map->item_timeout_ns != 0)
             poke(p);
-        wait_for_end(p, j, at);
-        if (!yk_board_ended(p->board, j, at) && yk_load_acq(&p->board->mode) != YK_KILLING)
+        wait_for_end(p, j, at, map->items.n);
+        if (!ended(p, j, at, map->items.n) && yk_load_acq(&p->board.control->mode) != YK_KILLING)
             rest = YOKE_LOST;
     }
     yk_store_rel(&job->timeout_ns, 0);
-    if (!yk_buffers_unload(&p->buffers[j], map, job, rest)) {
+    if (!yk_buffers_unload(&p->buffers[j], map, rest)) {
         /* The words make no sense: no worker of this pool can be believed any more. */
         (void)yk_pidfd_signal(p->supervisor.pidfd, 9);
     }
@@ -349,10 +355,10 @@ static void processes_close(void *self)
     struct processes *p = self;
 
     yoke_lock_acquire(&p->lock);
-    if (yk_load_acq(&p->board->mode) == YK_SERVING)
-        yk_store_seq(&p->board->mode, YK_CLOSING);    /* before the wake: pairs with the acquire in yk_board_visible */
+    if (yk_load_acq(&p->board.control->mode) == YK_SERVING)
+        yk_store_seq(&p->board.control->mode, YK_CLOSING);    /* before the wake: pairs with the acquire in yk_board_visible */
     yoke_lock_release(&p->lock);
-    yk_park_wake_all(&p->board->park);
+    yk_park_wake_all(&p->board.park);
     poke(p);
 }
 
@@ -361,9 +367,9 @@ static void processes_terminate(void *self)
     struct processes *p = self;
 
     yoke_lock_acquire(&p->lock);
-    yk_store_seq(&p->board->mode, YK_KILLING);
+    yk_store_seq(&p->board.control->mode, YK_KILLING);
     for (unsigned j = 0; j < YK_N_JOBS; j++)
-        yk_store_rel(&p->board->jobs[j].stop, 1);
+        yk_store_rel(&p->board.control->jobs[j].stop, 1);
     yoke_lock_release(&p->lock);
     poke(p);
 }
@@ -371,7 +377,7 @@ static void processes_terminate(void *self)
 static int processes_join(void *self)
 {
     struct processes *p = self;
-    struct yk_alive *supervisor = &p->board->supervisor;
+    struct yk_alive *supervisor = &p->board.control->supervisor;
 
     for (;;) {
         uint32_t life = yk_load_acq(&supervisor->word);

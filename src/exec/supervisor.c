@@ -40,7 +40,7 @@ enum { TAG_CONTROL = -1, TAG_HOST = -2 };    /* others: the worker */
 /* Does not return: with this process go its workers, and the host sees it. */
 static _Noreturn void break_pool(struct supervisor *s, int why)
 {
-    yk_store_rel(&s->board->verdict, (uint32_t)why);
+    yk_store_rel(&s->board->control->verdict, (uint32_t)why);
     yk_child_exit(1);
 }
 
@@ -56,7 +56,7 @@ static bool anybody_up(struct supervisor *s)
 
 static enum yk_sup_phase phase(struct supervisor *s)
 {
-    if (yk_load_acq(&s->board->mode) != YK_SERVING)
+    if (yk_load_acq(&s->board->control->mode) != YK_SERVING)
         return YK_SUP_ENDING;
     if (!s->opened) {
         s->opened = true;
@@ -145,7 +145,7 @@ static void worker_died(struct supervisor *s, unsigned w)
     event = yk_load_acq(&desk->left) ? YK_SUP_LEFT : yk_load_acq(&desk->up) ? YK_SUP_DIED : YK_SUP_DIED_EARLY;
 
     yk_claim_bury(board, w, how.kind == YOKE_SIGNALLED ? -how.value : how.value,
-                  yk_load_acq(&board->mode) == YK_KILLING);
+                  yk_load_acq(&board->control->mode) == YK_KILLING);
     YK_POINT(SUPERVISOR_RESOLVED);
     act_on(s, w, at, event, YOKE_EINIT);
 }
@@ -158,9 +158,9 @@ static yoke_time enforce_timeouts(struct supervisor *s, yoke_time now)
     yoke_time next = YOKE_FOREVER;
 
     for (unsigned j = 0; j < YK_N_JOBS; j++) {
-        yoke_time timeout = (yoke_time)yk_load_acq(&s->board->jobs[j].timeout_ns);
+        yoke_time timeout = (yoke_time)yk_load_acq(&s->board->control->jobs[j].timeout_ns);
 
-        uint64_t serial = yk_load_rlx(&s->board->jobs[j].serial);
+        uint64_t serial = yk_load_rlx(&s->board->control->jobs[j].serial);
 
         if (timeout == 0)
             continue;
@@ -226,7 +226,7 @@ static int serve(struct supervisor *s)
     uint64_t tags[64];
 
     for (;;) {
-        enum yk_mode mode = (enum yk_mode)yk_load_acq(&s->board->mode);
+        enum yk_mode mode = (enum yk_mode)yk_load_acq(&s->board->control->mode);
         yoke_time next;
         int n;
 
@@ -247,7 +247,7 @@ int yk_supervisor_main(struct yk_board *board, int control, int host)
     struct supervisor s = {.board = board, .control = control, .host = host};
     int rc = yk_poll_open(&s.poll);
 
-    yk_alive_arm(&board->supervisor);
+    yk_alive_arm(&board->control->supervisor);
     yk_set_process_name("yoke:pool");
     s.wards = calloc(board->n_workers, sizeof *s.wards);
     if (rc == 0 && !s.wards)

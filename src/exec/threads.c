@@ -58,11 +58,19 @@ static _Thread_local struct worker *here;
 
 /* ---- tickets ---- */
 
+/* Gives back at once what is left of jobs that others have finished: nobody is to be woken for that. */
 static struct yk_ticket *pop(struct pool *pool)
 {
     struct yk_inject_node *node;
 
-    return yk_inject_pop(&pool->queue, &node, 1) == 1 ? (struct yk_ticket *)(void *)node : NULL;
+    while (yk_inject_pop(&pool->queue, &node, 1) == 1) {
+        struct yk_ticket *ticket = (struct yk_ticket *)(void *)node;
+
+        if (yk_job_pending(ticket))
+            return ticket;
+        yk_job_work(ticket);
+    }
+    return NULL;
 }
 
 static void drain(struct pool *pool, yoke_state state)

@@ -59,7 +59,7 @@ static void work_on(struct yk_claimer *me, const struct yk_claim *claim)
 
 static bool closing(struct yk_board *board)
 {
-    return yk_load_acq(&board->mode) != YK_SERVING;
+    return yk_load_acq(&board->control->mode) != YK_SERVING;
 }
 
 static int initialize(struct yk_board *board, unsigned w)
@@ -85,8 +85,8 @@ int yk_worker_main(struct yk_board *board, unsigned w)
     yk_flush_output();
     yk_store_rel(&desk->up, 1);
     /* acq_rel: pairs with the acquire in the host's wait for everybody */
-    yk_add_aar(&board->n_up, 1);
-    yk_futex_wake(&board->n_up, 1, true);
+    yk_add_aar(&board->control->n_up, 1);
+    yk_futex_wake(&board->control->n_up, 1, true);
     YK_POINT(WORKER_READY);
 
     for (;;) {

@@ -16,7 +16,8 @@ enum { MAX_JOBS = 2, ITEMS = 2, WORKERS = 2 };
 
 /* All of it shared with the workers. */
 struct stage {
-    struct yk_board *board;
+    struct yk_board board;
+    void *memory;
     size_t size;
     struct entry entries[MAX_JOBS][ITEMS];
     struct entry *items[MAX_JOBS][ITEMS];
@@ -53,7 +54,7 @@ static int sign_and_begin(const void *in, void *out)
 
 static void make_job(struct stage *stage, unsigned j)
 {
-    struct yk_shared_job *job = &stage->board->jobs[j];
+    struct yk_shared_job *job = &stage->board.control->jobs[j];
 
     for (int i = 0; i < ITEMS; i++)
         stage->items[j][i] = &stage->entries[j][i];
@@ -69,7 +70,7 @@ static void make_job(struct stage *stage, unsigned j)
     yk_store_rlx(&job->serial, j + 1);
     yk_store_rlx(&job->timeout_ns, stage->timed ? (uint64_t)3600 * 1000000000 : 0);
     yk_store_rlx(&job->bell, 1);
-    yk_board_publish(stage->board, j, j);
+    yk_board_publish(&stage->board, j, j);
 }
 
 static void setup(void *arg)
@@ -77,11 +78,11 @@ static void setup(void *arg)
     struct stage *stage = arg;
     struct yk_exec_options options = {.workers = WORKERS, .initializer = begin};
 
-    memset(stage->board, 0, stage->size);
+    memset(stage->memory, 0, stage->size);
     memset(stage->entries, 0, sizeof stage->entries);
     memset(stage->words, 0, sizeof stage->words);
     memset(stage->codes, 0xee, sizeof stage->codes);
-    yk_board_init(stage->board, &options, 0);
+    yk_board_init(&stage->board, stage->memory, &options, 0);
     for (unsigned j = 0; j < stage->jobs; j++)
         make_job(stage, j);
 }
@@ -90,7 +91,7 @@ static void work(void *arg)
 {
     struct stage *stage = arg;
 
-    (void)yk_worker_main(stage->board, 0);
+    (void)yk_worker_main(&stage->board, 0);
 }
 
 /* The replacement finishes what there is, and leaves since the pool is closed. */
@@ -99,10 +100,10 @@ static void replace(struct stage *stage)
     int status, pid;
 
     stage->begin_at = -2;
-    yk_store_seq(&stage->board->mode, YK_CLOSING);
+    yk_store_seq(&stage->board.control->mode, YK_CLOSING);
     pid = fork();
     if (pid == 0)
-        _exit(yk_worker_main(stage->board, 0));
+        _exit(yk_worker_main(&stage->board, 0));
     while (waitpid(pid, &status, 0) < 0)
         CHECK_EQ(errno, EINTR);    /* the stepper's clock */
     CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
@@ -130,12 +131,12 @@ static void check(void *arg, const struct stepkill_run *run)
         stage->reached_last = true;
     if (run->end == STEPKILL_ASLEEP)
         stage->slept = true;
-    yk_claim_bury(stage->board, 0, -9, false);
+    yk_claim_bury(&stage->board, 0, -9, false);
     replace(stage);
     for (unsigned j = 0; j < stage->jobs; j++) {
-        CHECK(yk_board_ended(stage->board, j, j));
+        CHECK(yk_board_ended(&stage->board, j, j, stage->words[j], ITEMS));
         /* whoever would wait for it was told */
-        CHECK_EQ(yk_load_acq(&stage->board->jobs[j].bell), 2);
+        CHECK_EQ(yk_load_acq(&stage->board.control->jobs[j].bell), 2);
         for (size_t i = 0; i < ITEMS; i++) {
             enum yk_word_state state = state_of(stage, j, i);
 
@@ -164,7 +165,7 @@ static struct stage *make_stage(unsigned jobs, size_t chunk, bool timed, int beg
 
     yk_flush_output();    /* binds what the worker calls, so that the linker's work is not stepped through */
     here = shared_memory(sizeof *here);
-    here->board = shared_memory(size);
+    here->memory = shared_memory(size);
     here->size = size;
     here->jobs = jobs;
     here->chunk = chunk;
