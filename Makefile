@@ -2,6 +2,8 @@
 # in a folder of its own under build/.
 
 BUILD ?= build/release
+# Compilers warn of things that are not there when they instrument the code.
+SANITIZED = -Db_lundef=false -Dwerror=false -Db_sanitize=
 PREFIX ?= /usr/local
 
 all: ## build the library and the examples (this is what plain make does)
@@ -17,15 +19,15 @@ test: ## build and run all tests; the last line counts them
 
 asan: ## the tests with AddressSanitizer, LeakSanitizer and UndefinedBehaviorSanitizer
 	@tools/deps test
-	@YOKE_TEST_SLOW=4 tools/test build/asan -Db_sanitize=address,undefined -Db_lundef=false
+	@YOKE_TEST_SLOW=4 tools/test build/asan $(SANITIZED)address,undefined
 
 ubsan: ## the tests with UndefinedBehaviorSanitizer alone
 	@tools/deps test
-	@YOKE_TEST_SLOW=2 tools/test build/ubsan -Db_sanitize=undefined -Db_lundef=false
+	@YOKE_TEST_SLOW=2 tools/test build/ubsan $(SANITIZED)undefined
 
 tsan: ## the tests with ThreadSanitizer
 	@tools/deps test
-	@YOKE_TEST_SLOW=10 tools/test build/tsan -Db_sanitize=thread -Db_lundef=false
+	@YOKE_TEST_SLOW=5 tools/test build/tsan $(SANITIZED)thread
 
 clang: ## the tests with clang
 	@tools/deps test

@@ -2,11 +2,16 @@
 #ifndef TEST_INSTRUMENTS_H
 #define TEST_INSTRUMENTS_H
 
+#include <pthread.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
+
+#include "test.h"
 
 const char *__asan_default_options(void);
 const char *__tsan_default_options(void);
+const char *__tsan_default_suppressions(void);
 const char *__ubsan_default_options(void);
 
 /* Tests crash worker processes on purpose, and look at the signal that ended them: a sanitizer must not turn it into an exit
@@ -29,6 +34,47 @@ const char *__ubsan_default_options(void)
 {
     return "print_stacktrace=1";
 }
+
+/* Tests set the hook while idle workers may already look at it: a pointer, which is whole at any time. */
+const char *__tsan_default_suppressions(void)
+{
+    return "race:yk_fault_hook\n";
+}
+
+#if TEST_THREAD_SANITIZER
+static void *instruments_nothing(void *arg)
+{
+    return arg;
+}
+
+/* ThreadSanitizer starts a thread of its own at the first pthread_create: here, in the runner, it is no test's leak. */
+static void instruments_start(void)
+{
+    pthread_t thread;
+
+    if (pthread_create(&thread, NULL, instruments_nothing, NULL) == 0)
+        pthread_join(thread, NULL);
+}
+
+/* The one join that ThreadSanitizer of these compilers does not know: it would report every thread that ends so as leaked, and
+ * its writes as races.  This one stands in front of libc's, and calls one that it knows. */
+int pthread_clockjoin_np(pthread_t thread, void **result, clockid_t clock, const struct timespec *until)
+{
+    struct timespec there, here, realtime;
+    long nanoseconds;
+
+    clock_gettime(clock, &there);
+    clock_gettime(CLOCK_REALTIME, &here);
+    nanoseconds = until->tv_nsec - there.tv_nsec + here.tv_nsec + 1000000000;
+    realtime.tv_sec = until->tv_sec - there.tv_sec + here.tv_sec - 1 + nanoseconds / 1000000000;
+    realtime.tv_nsec = nanoseconds % 1000000000;
+    return pthread_timedjoin_np(thread, result, &realtime);
+}
+#else
+static void instruments_start(void)
+{
+}
+#endif
 
 #ifdef TEST_COVERAGE
 void __gcov_dump(void);

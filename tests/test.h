@@ -13,6 +13,30 @@
 #ifndef TEST_H
 #define TEST_H
 
+/* 1 in a build with that sanitizer, else 0: for what a sanitizer cannot bear, as in
+ *     if (TEST_THREAD_SANITIZER) SKIP("the sanitizer's own threads count against the limit"); */
+#if defined(__SANITIZE_THREAD__)
+#define TEST_THREAD_SANITIZER 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define TEST_THREAD_SANITIZER 1
+#endif
+#endif
+#ifndef TEST_THREAD_SANITIZER
+#define TEST_THREAD_SANITIZER 0
+#endif
+
+#if defined(__SANITIZE_ADDRESS__)
+#define TEST_ADDRESS_SANITIZER 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define TEST_ADDRESS_SANITIZER 1
+#endif
+#endif
+#ifndef TEST_ADDRESS_SANITIZER
+#define TEST_ADDRESS_SANITIZER 0
+#endif
+
 struct test {
     const char *name;
     void (*body)(void);

@@ -85,8 +85,8 @@ typedef struct yoke_process_options {
  * .start.
  * Returns: 0 when the process runs; -EBUSY if this object was started and not closed; -EINVAL for a NULL object or function,
  *          or NULL bytes; -YOKE_ETHREADED, see above; -YOKE_ENOTASK if run lies in a module loaded after yoke_init();
- *          -ENOTSUP for YOKE_EXEC; -EAGAIN, -ENOMEM, -EMFILE when the system has no room.  A start that failed leaves the
- *          object as it was. */
+ *          -ENOTSUP for YOKE_EXEC; -YOKE_EBROKEN if the zygote has died; -EAGAIN, -ENOMEM, -EMFILE when the system has no
+ *          room.  A start that failed leaves the object as it was. */
 #ifndef __cplusplus
 #define yoke_process_start(process, run, arg, ...)                                                                     \
     yoke_process_start_with((process), (run), (arg),                                                                   \

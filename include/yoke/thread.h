@@ -22,6 +22,7 @@
  *     start                 X            X                       X
  *     join, join_until      X            -                       -
  *     the getters           X            -                       -
+ * In a fork of the program, the thread that forked is the main thread, and keeps its name.
  * The object must stay where it is from start until the last join has returned. */
 #ifndef YOKE_THREAD_H
 #define YOKE_THREAD_H
@@ -55,7 +56,7 @@ typedef struct yoke_thread_options {
 
 /* yoke_thread_start -- runs run(arg) in a new thread.  Options are named: .name, .stack_size, .cpus, .n_cpus.
  * Returns: 0; -EBUSY if this object was started before (join it, then set it to zero bytes); -EINVAL for a NULL object
- *          or function, a stack under 16 KiB, or a CPU that is not there; -EAGAIN or -ENOMEM when the system has no room.
+ *          or function, options smaller than theirs, a stack under 16 KiB, no CPU, or one that it may not use; -EAGAIN or -ENOMEM when the system has no room.
  *          A start that failed leaves the object as it was, so that join then gives -EINVAL and never waits.
  * Order:   what the starter wrote before is visible to run.
  * Threads: any.  run is called with all signals as its starter had them. */
@@ -68,7 +69,8 @@ YOKE_API int yoke_thread_start_with(yoke_thread *thread, int (*run)(void *arg), 
 
 /* yoke_thread_join -- waits until the thread has ended.  May be repeated, and called by several threads.
  * Returns: 0, with what run returned in *ret_code (ret_code may be NULL); -EINVAL for an object that was not started;
- *          -EDEADLK for the calling thread itself.
+ *          -EDEADLK for the calling thread itself; -YOKE_EFORKED in a fork of the program, for a thread that still ran when it
+ *          was made.
  * Order:   what the thread wrote is visible to the caller. */
 YOKE_API int yoke_thread_join(yoke_thread *thread, int *ret_code);
 

@@ -125,7 +125,10 @@ struct yk_shared_job {
     _Alignas(2 * YK_LINE) yk_a32 bell;
 };
 
-enum { YK_N_JOBS = 64 };
+/* A power of two.  The model of the protocol, which follows every word, has fewer. */
+#ifndef YK_N_JOBS
+#define YK_N_JOBS 64
+#endif
 
 /* What the host wants of the pool; only ever grows. */
 enum yk_mode { YK_SERVING = 0, YK_CLOSING, YK_KILLING };

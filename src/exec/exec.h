@@ -77,7 +77,7 @@ struct yk_current {
 
 struct yk_current *yk_current(void);
 
-/* Results up to this size that nobody wants go to the worker's stack; larger ones to memory that it keeps. */
+/* What the task of item i gets. */
 static inline const void *yk_item_in(const struct yk_items *items, size_t i)
 {
     return items->strings ? (const void *)items->strings[i] : items->in + i * items->in_size;

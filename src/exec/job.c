@@ -206,7 +206,6 @@ void yk_job_work(struct yk_ticket *ticket)
 
 void yk_job_crashed(struct yk_ticket *ticket)
 {
-    yk_run_undo(&ticket->job->map->items, ticket->at, ticket->spare);
     end_bad(ticket, YOKE_CRASHED, 0);
     ticket->at++;
 }

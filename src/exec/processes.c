@@ -118,6 +118,17 @@ static void reap_supervisor(struct processes *p)
     p->reaped = true;
 }
 
+/* The kernel wakes one of those who wait for the supervisor's death; each passes it on. */
+static bool supervisor_dead(struct processes *p)
+{
+    struct yk_alive *supervisor = &p->board.control->supervisor;
+
+    if (!yk_alive_dead(supervisor))
+        return false;
+    yk_futex_wake(&supervisor->word, __INT_MAX__, true);
+    return true;
+}
+
 static bool everybody_up(struct yk_board *board)
 {
     for (unsigned w = 0; w < board->n_workers; w++)
@@ -126,10 +137,10 @@ static bool everybody_up(struct yk_board *board)
     return true;
 }
 
-/* True once the supervisor is dead.  It may not have armed its word yet; then its pidfd tells. */
+/* The same before it has armed its word: then its pidfd tells. */
 static bool supervisor_gone(struct processes *p)
 {
-    return yk_alive_dead(&p->board.control->supervisor) ||
+    return supervisor_dead(p) ||
            (!yk_alive_armed(&p->board.control->supervisor) && yk_wait_readable(p->supervisor.pidfd, YOKE_NOW) == 0);
 }
 
@@ -290,7 +301,7 @@ static void wait_for_end(struct processes *p, unsigned j, uint64_t at, size_t n)
 
         /* seq: an older ring is thrown away before looking; a later one finds 1, and wakes */
         (void)yk_swap_seq(&job->bell, 1);
-        if (ended(p, j, at, n) || yk_alive_dead(&p->board.control->supervisor))
+        if (ended(p, j, at, n) || supervisor_dead(p))
             return;
         (void)yk_futex_wait_either(&job->bell, 1, &p->board.control->supervisor.word, life, YOKE_FOREVER);
     }
@@ -307,7 +318,7 @@ static int processes_map(void *self, struct yk_map *map)
 
     if (map->task->id > p->n_tasks)
         return -YOKE_ENOTASK;
-    if (yk_alive_dead(&p->board.control->supervisor))
+    if (supervisor_dead(p))
         return -YOKE_EBROKEN;
     j = wait_for_place(p);
     job = &p->board.control->jobs[j];
@@ -382,7 +393,7 @@ static int processes_join(void *self)
     for (;;) {
         uint32_t life = yk_load_acq(&supervisor->word);
 
-        if (yk_alive_dead(supervisor))
+        if (supervisor_dead(p))
             break;
         (void)yk_futex_wait(&supervisor->word, life, true, YOKE_FOREVER);
     }

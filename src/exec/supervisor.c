@@ -252,6 +252,8 @@ int yk_supervisor_main(struct yk_board *board, int control, int host)
     s.wards = calloc(board->n_workers, sizeof *s.wards);
     if (rc == 0 && !s.wards)
         rc = -ENOMEM;
+    if (rc == 0 && !yk_alive_armed(&board->control->supervisor))
+        rc = -ENOSYS;    /* the host would not learn of its death */
     if (rc == 0)
         rc = yk_poll_add(&s.poll, control, (uint64_t)TAG_CONTROL);
     if (rc == 0)

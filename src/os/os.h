@@ -38,7 +38,7 @@ struct yk_alive {
     void *head[3];
 };
 
-/* Called once by the process that is to be watched, in its main thread. */
+/* Called once by the process that is to be watched, in its main thread.  Where the kernel cannot do it, it stays not armed. */
 void yk_alive_arm(struct yk_alive *alive);
 bool yk_alive_armed(struct yk_alive *alive);
 /* True from the death of the process that armed it. */
@@ -73,7 +73,7 @@ size_t yk_page_size(void);
 /* Forks.  YOKE_START_DEFAULT: a child that is invisible to the program (no SIGCHLD, not seen by waitpid; raw clone3 with exit
  * signal 0, which is sound only while no other thread can hold a lock of libc's; the child gets libc's thread ID and robust
  * list right).  YOKE_FORK: fork(), which also repairs libc's own locks.  Output streams are flushed first, so that nothing
- * is written twice.  Returns 0 in the child; in the parent the child's pid, with a pidfd in *ret_pidfd. */
+ * is written twice.  All signals are blocked in the child, until yk_child_prepare.  Returns 0 in the child; in the parent the child's pid, with a pidfd in *ret_pidfd. */
 int yk_fork(enum yoke_start start, int *ret_pidfd);
 
 /* Makes the calling process die (SIGKILL) with its parent, which must be single-threaded; exits at once if that parent, whose
@@ -83,6 +83,9 @@ void yk_die_with_parent(int parent_pid);
 /* What a child does before user code: caught signals back to default, none blocked, standard input from /dev/null, and
  * exit() leaves by flushing the streams and _exit, without the program's atexit handlers. */
 void yk_child_prepare(bool own_group);
+
+/* Closes every descriptor but the n (at most 8) in keep.  For a process with one thread. */
+void yk_close_all_but(const int *keep, unsigned n);
 
 /* Flushes the streams and leaves, without atexit handlers. */
 _Noreturn void yk_child_exit(int code);

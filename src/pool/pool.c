@@ -262,10 +262,9 @@ void yoke_pool_free(yoke_pool **pool)
         free(p);
         return;
     }
-    if (yk_current()->self == p->self)
-        yk_misuse("a pool must not be freed by one of its own tasks");
     (void)yoke_pool_close(p);
-    (void)yoke_pool_join(p);
+    if (yoke_pool_join(p) == -EDEADLK)
+        yk_misuse("a pool must not be freed by one of its own tasks");
     p->executor->free(p->self);
     free(p);
 }

@@ -1,8 +1,8 @@
 /* process.c -- yoke_process: a zygote's child as an object.
  *
- * Invariants: how the process ended arrives once, on the report socket; whoever reads it keeps it under the lock and then
- * sets `ended`, so that every other join finds it.  Nobody waits with the lock held.  `owner` is the process that started it;
- * in any other, the object is a copy of memory and descriptors that mean nothing. */
+ * Invariants: how the process ended arrives once, on the report socket; whoever reads it keeps it under the lock and
+ * then sets `ended`, so that every other join finds it.  Nobody waits with the lock held.  `owner` is the process that
+ * started it; in any other, the object is a copy of memory and descriptors that mean nothing. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,7 +57,11 @@ static int spawn(struct process *self, int (*run)(void *arg), const void *arg, s
     }
     memcpy(spawn.name, self->name, sizeof spawn.name);
     rc = yk_zygote_spawn(root ? root : &self->own, &spawn, &self->child);
-    if (rc < 0 && !root)
+    if (root)
+        return rc;
+    if (rc == 0)
+        yk_zygote_last(&self->own);
+    else
         yk_zygote_close(&self->own);
     return rc;
 }

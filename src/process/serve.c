@@ -1,10 +1,10 @@
 /* serve.c -- the zygote: one thread, one loop, that forks on request and reaps what it forked.
  *
- * Invariants: the zygote calls no code of the program and blocks nowhere but in its poll (a request is one frame that has
- * arrived whole, its answers fit into empty sockets).  It lives as long as its host, which it watches by pidfd: a socket's
- * end says nothing while some other fork of the host holds a copy.  It leaves by _Exit, and the kernel then kills its
- * children, since it is their parent and has one thread only.
- * A child is on the list from its fork until its report was sent; its tag in the poll is its address. */
+ * Invariants: the zygote calls no code of the program and blocks nowhere but in its poll (a request is one frame that
+ * has arrived whole, its answers fit into empty sockets).  It lives as long as its host, which it watches by pidfd: a
+ * socket's end says nothing while some other fork of the host holds a copy.  It leaves by _Exit, and the kernel then
+ * kills its children, since it is their parent and has one thread only. A child is on the list from its fork until its
+ * report was sent; its tag in the poll is its address. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,7 +31,8 @@ enum { TAG_SOCKET = 1, TAG_HOST = 2, EVENTS = 16 };
 
 /* ---- in the child ---- */
 
-/* What the fork copied and the child must not keep: a copy of another child's report socket would hide the zygote's death. */
+/* What the fork copied and the child must not keep: a copy of another child's report socket would hide the zygote's
+ * death. */
 static void close_servers(const struct server *server)
 {
     yk_poll_close((struct yk_poll *)&server->poll);
@@ -106,8 +107,8 @@ static void forget_child(struct served *child)
     free(child);
 }
 
-static int spawn(struct server *server, const struct yk_request *request, int reply_fds[2], const int *fds, unsigned n_fds,
-                 int *ret_pid)
+static int spawn(struct server *server, const struct yk_request *request, int reply_fds[2], const int *fds,
+                 unsigned n_fds, int *ret_pid)
 {
     struct served *child;
     yoke_exit how;
@@ -138,23 +139,25 @@ static int spawn(struct server *server, const struct yk_request *request, int re
     return 0;
 }
 
-static void serve_spawn(struct server *server, const struct yk_request *request, const int *fds, unsigned n_fds)
-{
-    struct yk_reply reply = {0};
-    int reply_fds[2];
-
-    reply.rc = spawn(server, request, reply_fds, fds, n_fds, &reply.pid);
-    /* a host that is gone is noticed by its pidfd */
-    yk_send(server->socket, &reply, sizeof reply, reply_fds, reply.rc < 0 ? 0 : 2);
-    if (reply.rc == 0)
-        yk_close(reply_fds[1]);
-}
 
 static void serve_kill(const struct server *server, int pid)
 {
     for (const struct served *child = server->children; child; child = child->next)
         if (child->pid == pid)
             yk_pidfd_signal(child->pidfd, YK_SIGKILL);
+}
+
+static void serve_last(const struct server *server)
+{
+    int keep[5] = {server->poll.fd, server->socket, server->host};
+    unsigned n = 3;
+
+    if (server->children) {
+        yk_assert(!server->children->next);
+        keep[n++] = server->children->pidfd;
+        keep[n++] = server->children->report;
+    }
+    yk_close_all_but(keep, n);
 }
 
 /* All are reaped, so that none is left to whoever inherits orphans. */
@@ -171,6 +174,24 @@ static _Noreturn void serve_end(const struct server *server)
     _Exit(0);
 }
 
+/* A host that gets no answer would wait for ever: a zygote that cannot give one ends, which the host sees. */
+static void answer(const struct server *server, const struct yk_reply *reply, const int *fds, unsigned n_fds)
+{
+    if (yk_send(server->socket, reply, sizeof *reply, fds, n_fds) < 0)
+        serve_end(server);
+}
+
+static void serve_spawn(struct server *server, const struct yk_request *request, const int *fds, unsigned n_fds)
+{
+    struct yk_reply reply = {0};
+    int reply_fds[2];
+
+    reply.rc = spawn(server, request, reply_fds, fds, n_fds, &reply.pid);
+    answer(server, &reply, reply_fds, reply.rc < 0 ? 0 : 2);
+    if (reply.rc == 0)
+        yk_close(reply_fds[1]);
+}
+
 static void serve_request(struct server *server)
 {
     struct yk_request request;
@@ -181,13 +202,15 @@ static void serve_request(struct server *server)
     if (rc == -EMFILE) {
         struct yk_reply reply = {.rc = rc};
 
-        yk_send(server->socket, &reply, sizeof reply, NULL, 0);
+        answer(server, &reply, NULL, 0);
         return;
     }
     if (rc < 0 || request.kind == YK_REQUEST_END)
         serve_end(server);
     if (request.kind == YK_REQUEST_KILL)
         serve_kill(server, request.pid);
+    else if (request.kind == YK_REQUEST_LAST)
+        serve_last(server);
     else
         serve_spawn(server, &request, fds, n_fds);
     while (n_fds > 0)
@@ -203,7 +226,8 @@ static void serve_exit(struct server *server, struct served *child)
 
     if (yk_pidfd_reap(child->pidfd, YOKE_NOW, &how) < 0)
         return;
-    yk_send(child->report, &how, sizeof how, NULL, 0);
+    /* If this fails the host finds the socket closed without a report, and says that the process was killed. */
+    (void)yk_send(child->report, &how, sizeof how, NULL, 0);
     /* removed by hand: the host has copies of the pidfd, so that closing ours does not take it out of the poll */
     yk_poll_remove(&server->poll, child->pidfd);
     while (*link != child)
@@ -239,7 +263,7 @@ void yk_serve(int socket, int host)
         ready.rc = yk_poll_add(&server.poll, socket, TAG_SOCKET);
     if (ready.rc == 0)
         ready.rc = yk_poll_add(&server.poll, host, TAG_HOST);
-    yk_send(socket, &ready, sizeof ready, NULL, 0);
+    answer(&server, &ready, NULL, 0);
     while (ready.rc == 0)
         serve_events(&server);
     _Exit(0);

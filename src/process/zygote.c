@@ -1,8 +1,8 @@
 /* zygote.c -- the host's side of a zygote: making it, asking it for processes, and the rule about threads.
  *
- * Invariants: one request and its reply at a time (request_lock).  A zygote made by yoke_init belongs to the process that
- * made it: `root.pid` says which, and a fork of it has none.  Requests carry pointers, which mean the same on both sides
- * because the zygote is a copy of the host. */
+ * Invariants: one request and its reply at a time (request_lock).  A zygote made by yoke_init belongs to the process
+ * that made it: `root.pid` says which, and a fork of it has none.  Requests carry pointers, which mean the same on both
+ * sides because the zygote is a copy of the host. */
 #include <errno.h>
 #include <string.h>
 #include <yoke/lock.h>
@@ -81,7 +81,8 @@ struct yk_zygote *yk_zygote_root(void)
     return root.pid != 0 && root.pid == yk_getpid() ? &root.zygote : NULL;
 }
 
-/* In the child of every fork, the zygotes and their children among them: no zygote, no threads of Yoke's, no lock held. */
+/* In the child of every fork, the zygotes and their children among them: no zygote, no threads of Yoke's, no lock held.
+ * */
 static void forget(void)
 {
     if (root.pid != 0) {
@@ -170,8 +171,9 @@ void yk_zygote_close(struct yk_zygote *zygote)
     struct yk_request end = {.kind = YK_REQUEST_END};
     yoke_exit how;
 
-    /* errors in both: it has ended already */
-    yk_send(zygote->socket, &end, sizeof end, NULL, 0);
+    /* that cannot be asked is killed; an error of the rest means that it has ended already */
+    if (yk_send(zygote->socket, &end, sizeof end, NULL, 0) < 0)
+        yk_pidfd_signal(zygote->pidfd, YK_SIGKILL);
     yk_pidfd_reap(zygote->pidfd, YOKE_FOREVER, &how);
     yk_close(zygote->socket);
     yk_close(zygote->pidfd);
@@ -215,7 +217,8 @@ static int ask(const struct yk_zygote *zygote, const struct yk_request *request,
         return rc;
     rc = yk_receive(zygote->socket, reply, sizeof *reply, fds, &n_fds);
     if (rc == -EMFILE) {
-        /* It runs, and this process has no room to hold it.  The number is still its own: no other request came between. */
+        /* It runs, and this process has no room to hold it.  The number is still its own: no other request came
+         * between. */
         struct yk_request undo = {.kind = YK_REQUEST_KILL, .pid = reply->pid};
 
         yk_send(zygote->socket, &undo, sizeof undo, NULL, 0);
@@ -249,6 +252,13 @@ int yk_zygote_spawn(struct yk_zygote *zygote, const struct yk_spawn *spawn, stru
     }
     *ret_child = child;
     return 0;
+}
+
+void yk_zygote_last(const struct yk_zygote *zygote)
+{
+    struct yk_request last = {.kind = YK_REQUEST_LAST};
+
+    yk_send(zygote->socket, &last, sizeof last, NULL, 0);
 }
 
 int yk_child_report(struct yk_child *child, yoke_time deadline, yoke_exit *ret_exit)

@@ -184,6 +184,8 @@ void yk_park_wake_all(struct yk_park *park)
 void yk_park_dead(struct yk_park *park, unsigned w)
 {
     clear(park->idle, w);
+    /* A waker that has just taken that idle bit will find the bell turned, and take its mark back: nobody else would. */
+    yk_swap_seq(&park->bells[w].rung, 1);
     /* The dead one may have been a searcher that others relied on, or a waker that had marked somebody and not rung yet.  All
      * are roused and look for themselves, so the marks of the living may go as well. */
     for (size_t i = 0; i < n_words(park->n_workers); i++)

@@ -1,9 +1,12 @@
 /* thread.c -- Thread: start and join, who runs now, and who the caller is.
  *
  * Invariants.
- * - `state` only gains bits, but for JOINING.  The thread itself sets RETURNED, after its code.  One joiner at a time holds
- *   JOINING; that one alone waits for the system's thread, and sets JOINED when it is gone; the others sleep on the word.  So
- *   a thread is given back to the system once, however many join it and however often they time out.
+ * - `state` gains bits, and loses only JOINING, when a join fails.  The thread itself sets RETURNED, after its code.  Who joins
+ *   with a deadline first waits for RETURNED; what is left of the thread then is short, and is waited for without a deadline,
+ *   so that a thread that is not alive can always be joined at once.  One joiner holds JOINING: it alone waits for the system's
+ *   thread, and sets JOINED when that is gone; the others sleep on the word.  So a thread is given back to the system once,
+ *   however many join it and however often they time out.
+ * - Whoever sleeps on the word has put WAITED into it, and whoever changes it then wakes all: a plain join pays for no wake.
  * - A thread that starts wakes nobody and waits for nobody: its native ID comes a moment after start, and who asks earlier
  *   waits for it.
  * - The registry holds the records of threads from before they are made until their function has returned.  One that has no
@@ -26,7 +29,8 @@ enum {
     RETURNED = 2,
     JOINING = 4,
     JOINED = 8,
-    UNSTARTED = 16    /* a thread that Yoke did not start: the main thread or a foreign one */
+    WAITED = 16,
+    UNSTARTED = 32    /* a thread that Yoke did not start: the main thread or a foreign one */
 };
 
 /* Values of native that are no ID. */
@@ -140,14 +144,21 @@ static void publish_native(view *thread, uint32_t id)
         yk_futex_wake(&thread->native, INT_MAX, false);
 }
 
+static void wake_if_waited(view *thread, uint32_t state)
+{
+    /* by its address only: a joiner may have left with the object already */
+    if (state & WAITED)
+        yk_futex_wake(&thread->state, INT_MAX, false);
+}
+
 static void finish(struct record *record, int code)
 {
     view *thread = record->thread;
 
     leave(record);
     thread->code = code;
-    /* release: pairs with the acquire in yoke_thread_alive and in claim.  No wake: joiners wait for the system's thread */
-    yk_or_seq(&thread->state, RETURNED);
+    /* release: pairs with the acquire in yoke_thread_alive, await_return and yoke_thread_join_until */
+    wake_if_waited(thread, yk_or_seq(&thread->state, RETURNED));
 }
 
 static void call(void *arg)
@@ -240,47 +251,58 @@ int yk_thread_start_worker(yoke_thread *thread, int (*run)(void *arg), void *arg
 
 /* ---- join ---- */
 
-/* Returns 1 when the caller holds JOINING and is to join; 0 when the thread has been joined; or -ETIMEDOUT. */
-static int claim(view *t, yoke_time deadline)
+/* Sleeps until the state is no longer this one, or for no reason; or -ETIMEDOUT. */
+static int sleep_on(view *t, uint32_t state, yoke_time deadline)
+{
+    /* relaxed would do: whoever goes on looks at the state again */
+    if (!(state & WAITED) && !yk_cas_acq(&t->state, &state, state | WAITED))
+        return 0;
+    return yk_futex_wait(&t->state, state | WAITED, false, deadline);
+}
+
+static int await_return(view *t, yoke_time deadline)
 {
     int rc = 0;
 
     for (;;) {
-        /* acquire: pairs with the or of JOINED in join_claimed, and of RETURNED in finish */
+        /* acquire: pairs with the or in finish */
         uint32_t state = yk_load_acq(&t->state);
 
-        if (state & JOINED)
+        if (state & RETURNED)
             return 0;
-        if (!(state & JOINING)) {
-            /* acquire: pairs with the release of JOINING by the joiner before */
-            if (yk_cas_aar(&t->state, &state, state | JOINING))
-                return 1;
-            continue;
-        }
-        /* a thread that has returned is as good as gone: it is waited for without a deadline, so that who was told
-         * that it is not alive can join it at once */
-        if (rc < 0 && !(state & RETURNED))
+        if (rc < 0)
             return rc;
-        rc = yk_futex_wait(&t->state, state, false, state & RETURNED ? YOKE_FOREVER : deadline);
+        rc = sleep_on(t, state, deadline);
     }
 }
 
-static int join_claimed(view *t, yoke_time deadline)
+/* True when the caller holds JOINING and is to join; false when the thread has been joined. */
+static bool claim(view *t)
 {
-    int rc = yk_os_thread_join(&t->record->os, deadline);
+    for (;;) {
+        /* acquire: pairs with the or of JOINED, and with the and of JOINING, in join_claimed */
+        uint32_t state = yk_load_acq(&t->state);
 
-    /* acquire: as in claim, and for the same reason */
-    if (rc == -ETIMEDOUT && (yk_load_acq(&t->state) & RETURNED))
-        rc = yk_os_thread_join(&t->record->os, YOKE_FOREVER);
+        if (state & JOINED)
+            return false;
+        if (state & JOINING)
+            sleep_on(t, state, YOKE_FOREVER);
+        else if (yk_cas_aar(&t->state, &state, state | JOINING))
+            return true;
+    }
+}
+
+static int join_claimed(view *t)
+{
+    /* fails only when two threads join each other */
+    int rc = yk_os_thread_join(&t->record->os, YOKE_FOREVER);
+
     if (rc == 0) {
         free(t->record);
         t->record = NULL;
-        /* release: pairs with the load in claim */
-        yk_or_seq(&t->state, JOINED);
-    } else {
-        yk_and_seq(&t->state, ~(uint32_t)JOINING);
     }
-    yk_futex_wake(&t->state, INT_MAX, false);
+    /* release: pairs with the load in claim */
+    wake_if_waited(t, rc == 0 ? yk_or_seq(&t->state, JOINED) : yk_and_seq(&t->state, ~(uint32_t)JOINING));
     return rc;
 }
 
@@ -289,7 +311,7 @@ int yoke_thread_join_until(yoke_thread *thread, yoke_time deadline, int *ret_cod
     view *t = (view *)thread;
     /* acquire: pairs with the ors in finish and join_claimed */
     uint32_t state = t ? yk_load_acq(&t->state) : 0;
-    int rc;
+    int rc = 0;
 
     if (!(state & STARTED))
         return -EINVAL;
@@ -298,9 +320,10 @@ int yoke_thread_join_until(yoke_thread *thread, yoke_time deadline, int *ret_cod
     if (t->generation != registry.generation) {
         rc = state & RETURNED ? 0 : -YOKE_EFORKED;
     } else {
-        rc = claim(t, deadline);
-        if (rc > 0)
-            rc = join_claimed(t, deadline);
+        if (deadline != YOKE_FOREVER)
+            rc = await_return(t, deadline);
+        if (rc == 0 && claim(t))
+            rc = join_claimed(t);
     }
     if (rc == 0 && ret_code)
         *ret_code = t->code;

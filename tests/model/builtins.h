@@ -1,5 +1,5 @@
-/* builtins.h -- turns the atomic builtins and the futex calls of the source that is included after it into operations of the
- * explorer.  The first include of a model test. */
+/* builtins.h -- turns the atomic builtins and the futex calls of the source that is included after it into
+ * operations of the explorer.  The first include of a model test. */
 #ifndef YK_BUILTINS_H
 #define YK_BUILTINS_H
 
@@ -35,7 +35,7 @@
 
 /* a statement expression, whose value may be dropped without a warning */
 #define EXPLORE_MODIFY(kind, p, x, order)                                                                              \
-    __extension__({ (EXPLORE_TYPE(p))explore_modify((kind), (p), sizeof *(p), (uint64_t)(x), (order), EXPLORE_SITE); })
+    __extension__({ (EXPLORE_TYPE(p)) explore_modify((kind), (p), sizeof *(p), (uint64_t)(x), (order), EXPLORE_SITE); })
 
 /* The headers first, with their real names; from here on the calls in the source go to the explorer. */
 #include "os/os.h"

@@ -1,5 +1,5 @@
-/* event_model_test.c -- src/sync/event.c under every schedule: a set releases everybody who waits, also when a clear follows at
- * once, and with it comes what was written before. */
+/* event_model_test.c -- src/sync/event.c under every schedule: a set releases everybody who waits, also when a clear
+ * follows at once, and with it comes what was written before. */
 #include "builtins.h"
 
 #include "../../src/sync/event.c"
@@ -37,8 +37,8 @@ static void poller(void)
     }
 }
 
-/* The pulse: who waits when it comes is released.  That both wait already is asked of the kernel: they sleep when nobody else
- * can run, and only then does this spin end. */
+/* The pulse: who waits when it comes is released.  That both wait already is asked of the kernel: they sleep when
+ * nobody else can run, and only then does this spin end. */
 static void pulse(void)
 {
     while (explore_asleep() < 2)
@@ -73,17 +73,26 @@ static void consumer(void)
 #define OF_TWO .preemptions = 4
 #define OF_THREE .delays = 3, .stale = 2
 
-static const struct explore one = {.name = "a set releases a waiter", .setup = reset, OF_TWO, .spurious = 1,
+static const struct explore one = {.name = "a set releases a waiter",
+                                   .setup = reset,
+                                   OF_TWO,
+                                   .spurious = 1,
                                    .threads = {{.body = setter}, {.body = waiter}}};
-static const struct explore both = {.name = "a set releases all waiters", .setup = reset, OF_THREE,
+static const struct explore both = {.name = "a set releases all waiters",
+                                    .setup = reset,
+                                    OF_THREE,
                                     .threads = {{.body = setter}, {.body = waiter}, {.body = waiter}}};
-static const struct explore pulsed = {.name = "set and clear release those who wait", .setup = reset, OF_THREE,
+static const struct explore pulsed = {.name = "set and clear release those who wait",
+                                      .setup = reset,
+                                      OF_THREE,
                                       .threads = {{.body = pulse}, {.body = waiter}, {.body = waiter}}};
-static const struct explore polled = {.name = "is_set brings what was written", .setup = reset, OF_TWO,
-                                      .threads = {{.body = setter}, {.body = poller}}};
-static const struct explore timed = {.name = "a deadline and a set", .setup = reset, OF_TWO,
-                                     .threads = {{.body = setter}, {.body = impatient}}};
-static const struct explore produced = {.name = "clear, look, wait: no work is overlooked", .setup = reset, OF_THREE,
+static const struct explore polled = {
+    .name = "is_set brings what was written", .setup = reset, OF_TWO, .threads = {{.body = setter}, {.body = poller}}};
+static const struct explore timed = {
+    .name = "a deadline and a set", .setup = reset, OF_TWO, .threads = {{.body = setter}, {.body = impatient}}};
+static const struct explore produced = {.name = "clear, look, wait: no work is overlooked",
+                                        .setup = reset,
+                                        OF_THREE,
                                         .threads = {{.body = consumer}, {.body = producer}, {.body = producer}}};
 
 /* All changes of the word are read-modify-writes, which take part in one order anyhow. */

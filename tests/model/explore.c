@@ -1,12 +1,14 @@
 /* explore.c -- threads as coroutines, the search over their choices, and the operations of explore.h.
  *
- * An execution is a sequence of choices: each call of choose(n) is one.  The search keeps the trail of choices of the last
- * execution, and makes the next one by going over to the next alternative at the last place that has one left.
+ * An execution is a sequence of choices: each call of choose(n) is one.  The search keeps the trail of choices of
+ * the last execution, and makes the next one by going over to the next alternative at the last place that has one
+ * left.
  *
- * The choice of who runs next is made before each operation.  It is free when the running thread cannot go on, and costs one
- * of scenario.preemptions when it could; or, for programs too large for that, every departure from a round costs one of
- * scenario.delays (Emmi, Qadeer, Rakamaric, "Delay-Bounded Scheduling", POPL 2011).  A death is offered only once after each change of a thread's state: to die later,
- * with nothing done in between, looks the same to all others. */
+ * The choice of who runs next is made before each operation.  It is free when the running thread cannot go on, and
+ * costs one of scenario.preemptions when it could; or, for programs too large for that, every departure from a round
+ * costs one of scenario.delays (Emmi, Qadeer, Rakamaric, "Delay-Bounded Scheduling", POPL 2011).  A death is offered
+ * only once after each change of a thread's state: to die later, with nothing done in between, looks the same to all
+ * others. */
 #include "explore.h"
 
 #include <stdio.h>
@@ -24,14 +26,14 @@ enum state { READY, ASLEEP, SPINNING, AWAITING_DEATH, ENDED, DEAD };
 static struct thread {
     enum state state;
     struct knowledge knows;
-    uint32_t *words[2];              /* asleep on these */
+    uint32_t *words[2]; /* asleep on these */
     int64_t deadline;
     int wait_result;
-    unsigned long spin_writes;       /* spinning since others had made so many writes */
-    int vain;                        /* relaxes left of a spin in vain, see explore_relax */
-    bool spun;                       /* that choice was made since it last did something else */
-    bool may_die;                    /* a death has not been offered since its state changed */
-    bool reported;                   /* its death was awaited */
+    unsigned long spin_writes; /* spinning since others had made so many writes */
+    int vain;                  /* relaxes left of a spin in vain, see explore_relax */
+    bool spun;                 /* that choice was made since it last did something else */
+    bool may_die;              /* a death has not been offered since its state changed */
+    bool reported;             /* its death was awaited */
     ucontext_t context;
     _Alignas(16) char stack[STACK];
 } threads[EXPLORE_THREADS];
@@ -40,6 +42,7 @@ static const struct explore *scenario;
 static struct explore_result result;
 static int n_threads, self;
 static int preemptions, delays, stale, vain, deaths, spurious, steps, idle_rounds;
+static int lagging; /* the thread that reads old values only, or -1 */
 static int64_t now;
 static ucontext_t home;
 
@@ -146,7 +149,8 @@ static int list_runnable(struct option *options, bool tight)
         int t = (i + (self < 0 ? 0 : self)) % n_threads;
         struct thread *thread = &threads[t];
 
-        if (thread->state == READY || (thread->state == SPINNING && thread->spin_writes != n_writes - thread->knows.writes))
+        if (thread->state == READY ||
+            (thread->state == SPINNING && thread->spin_writes != n_writes - thread->knows.writes))
             options[n++] = (struct option){RUN, t};
         if (tight && n > 0)
             break;
@@ -207,8 +211,8 @@ static int pick(void)
     for (;;) {
         struct option options[4 * EXPLORE_THREADS];
         enum state state = self < 0 ? ENDED : threads[self].state; /* at first nobody runs */
-        bool tight = scenario->delays ? delays >= scenario->delays
-                                      : state == READY && preemptions >= scenario->preemptions;
+        bool tight =
+            scenario->delays ? delays >= scenario->delays : state == READY && preemptions >= scenario->preemptions;
         int n = list_runnable(options, tight);
 
         if (!tight || n == 0)
@@ -299,6 +303,7 @@ static void execute(void)
     if (++visits == 1) {
         scenario->setup();
         start_threads();
+        lagging = scenario->lag ? choose(n_threads + 1) - 1 : -1;
         self = pick();
         setcontext(&threads[self].context);
     }

@@ -1,9 +1,11 @@
-/* explore.h -- a stateless explorer: runs a small concurrent program under every schedule and every weak-memory outcome.
+/* explore.h -- a stateless explorer: runs a small concurrent program under every schedule and every weak-memory
+ * outcome.
  *
- * A model test includes a shipped .c file unchanged, after builtins.h has turned the compiler's atomic builtins and the futex
- * calls of os/os.h into calls of the functions below.  Threads are coroutines; before each operation the explorer decides who
- * runs next, which of the possible values a load reads, whom a wake wakes, and whether a thread dies here.  Depth first, it
- * runs the program again and again until every combination was seen (within a bound of preemptions), or draws at random.
+ * A model test includes a shipped .c file unchanged, after builtins.h has turned the compiler's atomic builtins and
+ * the futex calls of os/os.h into calls of the functions below.  Threads are coroutines; before each operation the
+ * explorer decides who runs next, which of the possible values a load reads, whom a wake wakes, and whether a thread
+ * dies here.  Depth first, it runs the program again and again until every combination was seen (within a bound of
+ * preemptions), or draws at random.
  *
  *     #include "builtins.h"
  *     #include "../../src/sync/lock.c"
@@ -14,13 +16,14 @@
  *     int main(void) { explore_passes(&scenario); return explore_done(); }
  *
  * What counts as failure: explore_fail and explore_assert, a data race on memory announced by explore_reads and
- * explore_writes, misuse (yk_misuse), all threads blocked with one of them not ended (deadlock, lost wake-up), and more than
- * EXPLORE_STEPS operations in one execution or nothing written while everybody spins (livelock).
+ * explore_writes, misuse (yk_misuse), all threads blocked with one of them not ended (deadlock, lost wake-up), and
+ * more than EXPLORE_STEPS operations in one execution or nothing written while everybody spins (livelock).
  *
- * Memory is that of C11 as the view-based semantics put it: release and acquire (release sequences of read-modify-writes
- * only, as C++20 has it), relaxed, sequentially consistent fences and operations (an operation is not a fence).  Left out:
- * load buffering, and stores that take effect out of the order in which the explorer runs them.  Plain memory is ordinary
- * memory; an object that is used atomically takes its first value from there and its newest value is always there too. */
+ * Memory is that of C11 as the view-based semantics put it: release and acquire (release sequences of read-modify-
+ * writes only, as C++20 has it), relaxed, sequentially consistent fences and operations (an operation is not a
+ * fence).  Left out: load buffering, and stores that take effect out of the order in which the explorer runs them.
+ * Plain memory is ordinary memory; an object that is used atomically takes its first value from there and its newest
+ * value is always there too. */
 #ifndef YK_EXPLORE_H
 #define YK_EXPLORE_H
 
@@ -31,29 +34,31 @@ enum { EXPLORE_THREADS = 6, EXPLORE_STEPS = 2000 };
 
 struct explore_thread {
     void (*body)(void);
-    bool killable;       /* may die before any of its operations */
-    bool daemon;         /* need not end: a supervisor */
+    bool killable; /* may die before any of its operations */
+    bool daemon;   /* need not end: a supervisor */
 };
 
 struct explore {
     const char *name;
-    void (*setup)(void);                 /* before each execution: puts every static back */
-    void (*check)(void);                 /* after each, when all threads have ended; NULL: nothing */
-    void (*on_death)(int thread);        /* at once when one dies; NULL: nothing */
+    void (*setup)(void);          /* before each execution: puts every static back */
+    void (*check)(void);          /* after each, when all threads have ended; NULL: nothing */
+    void (*on_death)(int thread); /* at once when one dies; NULL: nothing */
     struct explore_thread threads[EXPLORE_THREADS];
-    int preemptions;                     /* at most so many switches away from a thread that could go on */
-    int delays;                          /* not 0: instead, at most so many departures from "the running thread goes on; when
+    int preemptions;          /* at most so many switches away from a thread that could go on */
+    int delays;               /* not 0: instead, at most so many departures from "the running thread goes on; when
                                           * it cannot, the next that can".  For programs with more than two threads */
-    int deaths;                          /* at most so many */
-    int spurious;                        /* so many futex waits may return for no reason */
-    int stale;                           /* so many loads may read an old value; 0: 6 */
-    unsigned long executions;            /* stop after so many; 0: 3,000,000 */
-    uint64_t seed;                       /* not 0: random choices instead of all, `executions` of them */
+    int deaths;               /* at most so many */
+    int spurious;             /* so many futex waits may return for no reason */
+    int stale;                /* so many loads may read an old value; 0: 6; -1: none */
+    bool lag;                 /* in turn, none or one of the threads always reads the oldest value it may: what a
+                                          * missing order does at its worst, at little cost */
+    unsigned long executions; /* stop after so many; 0: 3,000,000 */
+    uint64_t seed;            /* not 0: random choices instead of all, `executions` of them */
 };
 
 struct explore_result {
     unsigned long executions;
-    bool exhausted;                      /* every execution within the bounds was seen */
+    bool exhausted; /* every execution within the bounds was seen */
     bool failed;
     char message[160];
 };
@@ -77,47 +82,61 @@ int explore_self(void);
 /* How many threads sleep on a futex; a scenario that wants them asleep first spins for that. */
 int explore_asleep(void);
 
-/* Waits for the death of a thread; returns its number, each once.  What it wrote is then visible, as after a reap.  Only for
- * a daemon: when nobody can die any more it never returns. */
+/* Waits for the death of a thread; returns its number, each once.  What it wrote is then visible, as after a reap.
+ * Only for a daemon: when nobody can die any more it never returns. */
 int explore_await_death(void);
 
 /* ---- the proofs, as lines of the Test Anything Protocol ---- */
 
 /* Passes when no execution fails; prints the failing interleaving otherwise. */
 void explore_passes(const struct explore *scenario);
-/* Passes when some execution fails with a message that contains `text`: a broken variant, which the model must catch. */
+/* Passes when some execution fails with a message that contains `text`: a broken variant, which the model must
+ * catch. */
 void explore_fails(const struct explore *scenario, const char *text);
 
 /* An order mutant that may live, and why. */
 struct explore_surplus {
-    const char *function;    /* the function of the operation */
-    const char *mutant;      /* as printed: "load acquire -> relaxed" */
+    const char *function; /* the function of the operation; NULL: any */
+    const char *mutant;   /* as printed: "load acquire -> relaxed" */
     const char *why;
 };
 
-/* Weakens each memory order of the operations in a source file (end of its path) that the scenarios run, one at a time, and
- * removes each futex wake; passes when each such mutant fails in a scenario or is listed as surplus.  The scenarios must have
- * run with explore_passes before, which is how the operations are known. */
-void explore_mutants(const char *file, const struct explore *const *scenarios, int n, const struct explore_surplus *surplus,
-                     int n_surplus);
+/* Weakens each memory order of the operations in a source file (end of its path) that the scenarios run, one at a
+ * time, and removes each futex wake; passes when each such mutant fails in a scenario or is listed as surplus.  The
+ * scenarios must have run with explore_passes before, which is how the operations are known. */
+void explore_mutants(const char *file, const struct explore *const *scenarios, int n,
+                     const struct explore_surplus *surplus, int n_surplus);
 
 /* The plan; returns the exit code of main. */
 int explore_done(void);
 
 /* ---- what builtins.h calls ---- */
 
-enum explore_kind { EXPLORE_LOAD, EXPLORE_STORE, EXPLORE_SWAP, EXPLORE_ADD, EXPLORE_OR, EXPLORE_AND, EXPLORE_CAS, EXPLORE_FENCE,
-                    EXPLORE_WAIT, EXPLORE_WAKE, EXPLORE_RELAX, EXPLORE_DEATH, EXPLORE_END };
+enum explore_kind {
+    EXPLORE_LOAD,
+    EXPLORE_STORE,
+    EXPLORE_SWAP,
+    EXPLORE_ADD,
+    EXPLORE_OR,
+    EXPLORE_AND,
+    EXPLORE_CAS,
+    EXPLORE_FENCE,
+    EXPLORE_WAIT,
+    EXPLORE_WAKE,
+    EXPLORE_RELAX,
+    EXPLORE_DEATH,
+    EXPLORE_END
+};
 
 /* One operation in the source text. */
 struct explore_site {
     const char *file;
     const char *function;
     int line;
-    bool known;              /* linked into the list of operations that have run */
+    bool known; /* linked into the list of operations that have run */
     enum explore_kind kind;
     int order;
-    int failure;             /* of a compare-and-exchange */
+    int failure; /* of a compare-and-exchange */
     struct explore_site *next;
 };
 

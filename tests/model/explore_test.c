@@ -1,5 +1,5 @@
-/* explore_test.c -- the explorer itself: that it finds what weak memory, a lost wake-up and a death do, and nothing that
- * cannot be. */
+/* explore_test.c -- the explorer itself: that it finds what weak memory, a lost wake-up and a death do, and nothing
+ * that cannot be. */
 #include "builtins.h"
 
 #include "base/atomic.h"
@@ -75,18 +75,35 @@ static void receive_fenced(void)
 
 static void message_passing(void)
 {
-    explore_passes(&(struct explore){.name = "message passing, release and acquire", .setup = reset, .preemptions = 9,
+    explore_passes(&(struct explore){.name = "message passing, release and acquire",
+                                     .setup = reset,
+                                     .preemptions = 9,
                                      .threads = {{.body = send_released}, {.body = receive_acquired}}});
-    explore_fails(&(struct explore){.name = "message passing, relaxed store", .setup = reset, .preemptions = 9,
-                                    .threads = {{.body = send_relaxed}, {.body = receive_acquired}}}, "race");
-    explore_fails(&(struct explore){.name = "message passing, relaxed load", .setup = reset, .preemptions = 9,
-                                    .threads = {{.body = send_released}, {.body = receive_relaxed}}}, "race");
-    explore_fails(&(struct explore){.name = "message passing, relaxed atomics", .setup = reset, .preemptions = 9,
-                                    .threads = {{.body = send_atomic}, {.body = receive_atomic}}}, "yk_load_rlx(&x)");
-    explore_passes(&(struct explore){.name = "message passing, fences", .setup = reset, .preemptions = 9,
+    explore_fails(&(struct explore){.name = "message passing, relaxed store",
+                                    .setup = reset,
+                                    .preemptions = 9,
+                                    .threads = {{.body = send_relaxed}, {.body = receive_acquired}}},
+                  "race");
+    explore_fails(&(struct explore){.name = "message passing, relaxed load",
+                                    .setup = reset,
+                                    .preemptions = 9,
+                                    .threads = {{.body = send_released}, {.body = receive_relaxed}}},
+                  "race");
+    explore_fails(&(struct explore){.name = "message passing, relaxed atomics",
+                                    .setup = reset,
+                                    .preemptions = 9,
+                                    .threads = {{.body = send_atomic}, {.body = receive_atomic}}},
+                  "yk_load_rlx(&x)");
+    explore_passes(&(struct explore){.name = "message passing, fences",
+                                     .setup = reset,
+                                     .preemptions = 9,
                                      .threads = {{.body = send_fenced}, {.body = receive_fenced}}});
-    explore_fails(&(struct explore){.name = "message passing, random choices", .setup = reset, .preemptions = 9, .seed = 7,
-                                    .executions = 10000, .threads = {{.body = send_relaxed}, {.body = receive_acquired}}},
+    explore_fails(&(struct explore){.name = "message passing, random choices",
+                                    .setup = reset,
+                                    .preemptions = 9,
+                                    .seed = 7,
+                                    .executions = 10000,
+                                    .threads = {{.body = send_relaxed}, {.body = receive_acquired}}},
                   "race");
 }
 
@@ -150,19 +167,33 @@ static void modify_right(void)
 
 static void store_buffering(void)
 {
-    explore_passes(&(struct explore){.name = "store buffering, seq_cst", .setup = reset, .check = dekker_check,
-                                     .preemptions = 9, .threads = {{.body = sc_left}, {.body = sc_right}}});
-    explore_passes(&(struct explore){.name = "store buffering, fences", .setup = reset, .check = dekker_check,
-                                     .preemptions = 9, .threads = {{.body = fence_left}, {.body = fence_right}}});
-    explore_passes(&(struct explore){.name = "store buffering, one fenced and one seq_cst", .setup = reset,
-                                     .check = dekker_check, .preemptions = 9,
+    explore_passes(&(struct explore){.name = "store buffering, seq_cst",
+                                     .setup = reset,
+                                     .check = dekker_check,
+                                     .preemptions = 9,
+                                     .threads = {{.body = sc_left}, {.body = sc_right}}});
+    explore_passes(&(struct explore){.name = "store buffering, fences",
+                                     .setup = reset,
+                                     .check = dekker_check,
+                                     .preemptions = 9,
+                                     .threads = {{.body = fence_left}, {.body = fence_right}}});
+    explore_passes(&(struct explore){.name = "store buffering, one fenced and one seq_cst",
+                                     .setup = reset,
+                                     .check = dekker_check,
+                                     .preemptions = 9,
                                      .threads = {{.body = fence_left}, {.body = sc_right}}});
-    explore_fails(&(struct explore){.name = "store buffering, release and acquire", .setup = reset, .check = dekker_check,
-                                    .preemptions = 9, .threads = {{.body = release_left}, {.body = release_right}}},
+    explore_fails(&(struct explore){.name = "store buffering, release and acquire",
+                                    .setup = reset,
+                                    .check = dekker_check,
+                                    .preemptions = 9,
+                                    .threads = {{.body = release_left}, {.body = release_right}}},
                   "seen_x");
-    explore_fails(&(struct explore){.name = "store buffering, seq_cst modification and relaxed load", .setup = reset,
-                                    .check = dekker_check, .preemptions = 9,
-                                    .threads = {{.body = modify_left}, {.body = modify_right}}}, "seen_x");
+    explore_fails(&(struct explore){.name = "store buffering, seq_cst modification and relaxed load",
+                                    .setup = reset,
+                                    .check = dekker_check,
+                                    .preemptions = 9,
+                                    .threads = {{.body = modify_left}, {.body = modify_right}}},
+                  "seen_x");
 }
 
 /* ---- two readers of two independent writes: not the same for both with acquire, the same with seq_cst ---- */
@@ -210,14 +241,20 @@ static void iriw_check(void)
 
 static void independent_writes(void)
 {
-    explore_passes(&(struct explore){.name = "independent writes, seq_cst readers", .setup = reset, .check = iriw_check,
-                                     .preemptions = 9,
-                                     .threads = {{.body = write_x}, {.body = write_y}, {.body = read_xy_seq},
-                                                 {.body = read_yx_seq}}});
-    explore_fails(&(struct explore){.name = "independent writes, acquire readers", .setup = reset, .check = iriw_check,
-                                    .preemptions = 9,
-                                    .threads = {{.body = write_x}, {.body = write_y}, {.body = read_xy_acquire},
-                                                {.body = read_yx_acquire}}}, "first[0]");
+    explore_passes(&(struct explore){
+        .name = "independent writes, seq_cst readers",
+        .setup = reset,
+        .check = iriw_check,
+        .preemptions = 9,
+        .threads = {{.body = write_x}, {.body = write_y}, {.body = read_xy_seq}, {.body = read_yx_seq}}});
+    explore_fails(
+        &(struct explore){
+            .name = "independent writes, acquire readers",
+            .setup = reset,
+            .check = iriw_check,
+            .preemptions = 9,
+            .threads = {{.body = write_x}, {.body = write_y}, {.body = read_xy_acquire}, {.body = read_yx_acquire}}},
+        "first[0]");
 }
 
 /* ---- a futex mutex with and without the state that says that somebody waits ---- */
@@ -262,13 +299,23 @@ static void mutex_check(void)
 
 static void lost_wakeup(void)
 {
-    explore_passes(&(struct explore){.name = "futex mutex", .setup = reset_right, .check = mutex_check, .preemptions = 9,
-                                     .spurious = 1, .threads = {{.body = futex_mutex}, {.body = futex_mutex}}});
-    explore_fails(&(struct explore){.name = "futex mutex without the state of waiting", .setup = reset_wrong,
-                                    .check = mutex_check, .preemptions = 9,
-                                    .threads = {{.body = futex_mutex}, {.body = futex_mutex}}}, "deadlock");
-    explore_fails(&(struct explore){.name = "a holder dies and another waits", .setup = reset_right, .preemptions = 3,
-                                    .deaths = 1, .threads = {{.body = futex_mutex, .killable = true}, {.body = futex_mutex}}},
+    explore_passes(&(struct explore){.name = "futex mutex",
+                                     .setup = reset_right,
+                                     .check = mutex_check,
+                                     .preemptions = 9,
+                                     .spurious = 1,
+                                     .threads = {{.body = futex_mutex}, {.body = futex_mutex}}});
+    explore_fails(&(struct explore){.name = "futex mutex without the state of waiting",
+                                    .setup = reset_wrong,
+                                    .check = mutex_check,
+                                    .preemptions = 9,
+                                    .threads = {{.body = futex_mutex}, {.body = futex_mutex}}},
+                  "deadlock");
+    explore_fails(&(struct explore){.name = "a holder dies and another waits",
+                                    .setup = reset_right,
+                                    .preemptions = 3,
+                                    .deaths = 1,
+                                    .threads = {{.body = futex_mutex, .killable = true}, {.body = futex_mutex}}},
                   "deadlock");
 }
 
@@ -298,15 +345,24 @@ static void ordered_supervisor(void)
 
 static void death(void)
 {
-    explore_passes(&(struct explore){.name = "no death", .setup = reset, .preemptions = 9,
-                                     .threads = {{.body = torn_worker, .killable = true},
-                                                 {.body = supervisor, .daemon = true}}});
-    explore_fails(&(struct explore){.name = "a death in between", .setup = reset, .preemptions = 9, .deaths = 1,
-                                    .threads = {{.body = torn_worker, .killable = true},
-                                                {.body = supervisor, .daemon = true}}}, "seen_x == seen_y");
-    explore_passes(&(struct explore){.name = "after a death all that was written is seen", .setup = reset, .preemptions = 9,
-                                     .deaths = 1, .threads = {{.body = torn_worker, .killable = true},
-                                                              {.body = ordered_supervisor, .daemon = true}}});
+    explore_passes(
+        &(struct explore){.name = "no death",
+                          .setup = reset,
+                          .preemptions = 9,
+                          .threads = {{.body = torn_worker, .killable = true}, {.body = supervisor, .daemon = true}}});
+    explore_fails(
+        &(struct explore){.name = "a death in between",
+                          .setup = reset,
+                          .preemptions = 9,
+                          .deaths = 1,
+                          .threads = {{.body = torn_worker, .killable = true}, {.body = supervisor, .daemon = true}}},
+        "seen_x == seen_y");
+    explore_passes(&(struct explore){
+        .name = "after a death all that was written is seen",
+        .setup = reset,
+        .preemptions = 9,
+        .deaths = 1,
+        .threads = {{.body = torn_worker, .killable = true}, {.body = ordered_supervisor, .daemon = true}}});
 }
 
 /* ---- spinning, and time ---- */
@@ -357,15 +413,25 @@ static void set_x_and_wake(void)
 
 static void spinning(void)
 {
-    explore_passes(&(struct explore){.name = "a spin that ends", .setup = reset, .preemptions = 3,
+    explore_passes(&(struct explore){.name = "a spin that ends",
+                                     .setup = reset,
+                                     .preemptions = 3,
                                      .threads = {{.body = spin_for_x}, {.body = set_x}}});
-    explore_fails(&(struct explore){.name = "a spin that never ends", .setup = reset, .preemptions = 3,
-                                    .threads = {{.body = spin_for_x}, {.body = nothing}}}, "livelock");
-    explore_fails(&(struct explore){.name = "a bounded spin can run out", .setup = reset, .preemptions = 3,
+    explore_fails(&(struct explore){.name = "a spin that never ends",
+                                    .setup = reset,
+                                    .preemptions = 3,
+                                    .threads = {{.body = spin_for_x}, {.body = nothing}}},
+                  "livelock");
+    explore_fails(&(struct explore){.name = "a bounded spin can run out",
+                                    .setup = reset,
+                                    .preemptions = 3,
                                     .threads = {{.body = spin_a_little}, {.body = set_x}, {.body = never_in_vain}}},
                   "yk_load_rlx(&y)");
-    explore_fails(&(struct explore){.name = "a deadline can come before the wake", .setup = reset, .preemptions = 3,
-                                    .threads = {{.body = wait_a_while}, {.body = set_x_and_wake}}}, "rc == 0");
+    explore_fails(&(struct explore){.name = "a deadline can come before the wake",
+                                    .setup = reset,
+                                    .preemptions = 3,
+                                    .threads = {{.body = wait_a_while}, {.body = set_x_and_wake}}},
+                  "rc == 0");
 }
 
 int main(void)

@@ -1,5 +1,5 @@
-/* inject_model_test.c -- src/sched/inject.c under every schedule: what is pushed is popped once, in order, with what was written
- * before; and a node may be used again as soon as it was popped. */
+/* inject_model_test.c -- src/sched/inject.c under every schedule: what is pushed is popped once, in order, with what
+ * was written before; and a node may be used again as soon as it was popped. */
 #include "builtins.h"
 
 #include <string.h>
@@ -119,21 +119,55 @@ static void again_check(void)
     explore_assert(popped[0] == 1);
 }
 
-#define TWO .preemptions = 3, .stale = 3
-#define MORE .delays = 3, .stale = 1
+#define TWO .preemptions = 2, .stale = 2
+#define MORE .delays = 2, .stale = 1
 
-static const struct explore one_each = {.name = "one pushes, one pops", .setup = reset, .check = two_in_order, TWO,
+static const struct explore one_each = {.name = "one pushes, one pops",
+                                        .setup = reset,
+                                        .check = two_in_order,
+                                        TWO,
                                         .threads = {{.body = push_two}, {.body = pop_two}}};
-static const struct explore pushers = {.name = "two push, one pops", .setup = reset, .check = all_in_order, MORE,
+static const struct explore pushers = {.name = "two push, one pops",
+                                       .setup = reset,
+                                       .check = all_in_order,
+                                       MORE,
                                        .threads = {{.body = push_two}, {.body = push_third}, {.body = pop_all}}};
-static const struct explore poppers = {.name = "two pop", .setup = reset, .check = two_in_order, MORE,
+static const struct explore poppers = {.name = "two pop",
+                                       .setup = reset,
+                                       .check = two_in_order,
+                                       MORE,
                                        .threads = {{.body = push_two}, {.body = pop_some}, {.body = pop_some}}};
-static const struct explore reuse = {.name = "a popped node is pushed again", .setup = reset, .check = again_check, TWO,
+static const struct explore reuse = {.name = "a popped node is pushed again",
+                                     .setup = reset,
+                                     .check = again_check,
+                                     TWO,
                                      .threads = {{.body = push_again}}};
-static const struct explore at_random = {.name = "two push, two pop, at random", .setup = reset, .check = all_in_order,
-                                         .preemptions = 9, .seed = 5, .executions = 50000,
-                                         .threads = {{.body = push_two}, {.body = push_third}, {.body = pop_some},
-                                                     {.body = pop_some}}};
+static const struct explore at_random = {
+    .name = "two push, two pop, at random",
+    .setup = reset,
+    .check = all_in_order,
+    .preemptions = 9,
+    .seed = 5,
+    .executions = 20000,
+    .threads = {{.body = push_two}, {.body = push_third}, {.body = pop_some}, {.body = pop_some}}};
+
+/* A node and what was written before it reach the popper on two ways, the tail and the links: one of them is enough
+ * for it. */
+#define TWO_WAYS "the tail and the links both carry it"
+/* Here the explorer is too strong: stores to one location take effect in the order in which it runs them. */
+#define TWO_STORES "keeps two stores to head, or to next, in order, which the explorer does anyhow"
+
+static const struct explore_surplus surplus[] = {
+    {"yk_inject_push", "swap acq_rel -> acquire", TWO_STORES},
+    {"yk_inject_push", "swap acq_rel -> release", TWO_STORES},
+    {"yk_inject_push", "swap acq_rel -> relaxed", TWO_STORES},
+    {"pop_one", "cas acq_rel -> acquire", TWO_STORES},
+    {"pop_one", "cas acq_rel -> release", TWO_STORES},
+    {"pop_one", "cas acq_rel -> relaxed", TWO_STORES},
+    {"pop_one", "failed cas acquire -> relaxed", TWO_WAYS},
+    {"pop_one", "load acquire -> relaxed", TWO_WAYS},
+    {"yk_inject_visible", "load acquire -> relaxed", TWO_WAYS},
+};
 
 int main(void)
 {
@@ -142,7 +176,7 @@ int main(void)
     for (int i = 0; i < 4; i++)
         explore_passes(all[i]);
     explore_passes(&at_random);
-    explore_mutants("sched/inject.c", all, 4, NULL, 0);
-    explore_mutants("sched/inject.h", all, 4, NULL, 0);
+    explore_mutants("sched/inject.c", all, 4, surplus, 9);
+    explore_mutants("sched/inject.h", all, 4, surplus, 9);
     return explore_done();
 }

@@ -1,5 +1,5 @@
-/* lock_model_test.c -- yoke/lock.h and src/sync/lock.c under every schedule: one holder at a time, who sees what the one before
- * wrote, and nobody sleeps for ever. */
+/* lock_model_test.c -- yoke/lock.h and src/sync/lock.c under every schedule: one holder at a time, who sees what the
+ * one before wrote, and nobody sleeps for ever. */
 #include "builtins.h"
 
 #include "../../src/sync/lock.c"
@@ -77,25 +77,50 @@ static void three_or_late(void)
     explore_assert(data + n_timed_out == 3 && !yoke_lock_locked(&lock));
 }
 
-static const struct explore two = {.name = "two threads", .setup = reset, .check = two_and_free, .preemptions = 4,
-                                   .spurious = 1, .threads = {{.body = holder}, {.body = holder}}};
-static const struct explore again = {.name = "two threads, one comes back", .setup = reset, .check = three_and_free,
-                                     .preemptions = 3, .stale = 2, .threads = {{.body = twice}, {.body = holder}}};
-static const struct explore three = {.name = "three threads", .setup = reset, .check = three_and_free, .delays = 3, .stale = 1,
+static const struct explore two = {.name = "two threads",
+                                   .setup = reset,
+                                   .check = two_and_free,
+                                   .preemptions = 4,
+                                   .spurious = 1,
+                                   .threads = {{.body = holder}, {.body = holder}}};
+static const struct explore again = {.name = "two threads, one comes back",
+                                     .setup = reset,
+                                     .check = three_and_free,
+                                     .preemptions = 3,
+                                     .stale = 2,
+                                     .threads = {{.body = twice}, {.body = holder}}};
+static const struct explore three = {.name = "three threads",
+                                     .setup = reset,
+                                     .check = three_and_free,
+                                     .delays = 3,
+                                     .stale = 1,
                                      .threads = {{.body = holder}, {.body = holder}, {.body = holder}}};
-static const struct explore deadline = {.name = "a waiter times out and no wake is lost with it", .setup = reset,
-                                        .check = three_or_late, .delays = 3, .stale = 1,
+static const struct explore deadline = {.name = "a waiter times out and no wake is lost with it",
+                                        .setup = reset,
+                                        .check = three_or_late,
+                                        .delays = 3,
+                                        .stale = 1,
                                         .threads = {{.body = holder}, {.body = impatient}, {.body = holder}}};
-static const struct explore try_once = {.name = "one that only tries", .setup = reset, .check = three_or_late, .delays = 3,
-                                        .stale = 1, .threads = {{.body = once}, {.body = holder}, {.body = holder}}};
-static const struct explore random_three = {.name = "three threads, at random", .setup = reset, .check = three_or_late,
-                                            .preemptions = 8, .seed = 3, .executions = 50000,
+static const struct explore try_once = {.name = "one that only tries",
+                                        .setup = reset,
+                                        .check = three_or_late,
+                                        .delays = 3,
+                                        .stale = 1,
+                                        .threads = {{.body = once}, {.body = holder}, {.body = holder}}};
+static const struct explore random_three = {.name = "three threads, at random",
+                                            .setup = reset,
+                                            .check = three_or_late,
+                                            .preemptions = 8,
+                                            .seed = 3,
+                                            .executions = 50000,
                                             .threads = {{.body = impatient}, {.body = holder}, {.body = holder}}};
 static const struct explore death = {.name = "the documented limit: who waits for a dead holder waits for ever",
-                                     .setup = reset, .preemptions = 2, .deaths = 1,
+                                     .setup = reset,
+                                     .preemptions = 2,
+                                     .deaths = 1,
                                      .threads = {{.body = holder, .killable = true}, {.body = holder}}};
-static const struct explore misuse = {.name = "caught: a release by nobody", .setup = reset,
-                                      .threads = {{.body = wrong_release}}};
+static const struct explore misuse = {
+    .name = "caught: a release by nobody", .setup = reset, .threads = {{.body = wrong_release}}};
 
 int main(void)
 {

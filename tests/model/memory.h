@@ -1,16 +1,16 @@
 /* memory.h -- the weak memory of the explorer; included by explore.c alone.
  *
- * Each atomic location keeps every value that was written to it, in modification order.  A thread's view says how far along
- * each location it has got: it may read its position or anything newer.  A release write attaches the writer's view to the
- * value; an acquire read joins that view to the reader's.  A relaxed write attaches the view of the last release fence, a
- * relaxed read keeps the view for the next acquire fence.  (Views: Kang et al., "A Promising Semantics for Relaxed-Memory
- * Concurrency", POPL 2017; without promises.)
+ * Each atomic location keeps every value that was written to it, in modification order.  A thread's view says how
+ * far along each location it has got: it may read its position or anything newer.  A release write attaches the
+ * writer's view to the value; an acquire read joins that view to the reader's.  A relaxed write attaches the view of
+ * the last release fence, a relaxed read keeps the view for the next acquire fence.  (Views: Kang et al., "A
+ * Promising Semantics for Relaxed-Memory Concurrency", POPL 2017; without promises.)
  *
- * Sequential consistency: fences meet in one global view.  An operation with that order is not a fence: an SC load reads no
- * older than the last SC write to its location, and than what was fenced before (C11, 7.17.3 p6-p9).
+ * Sequential consistency: fences meet in one global view.  An operation with that order is not a fence: an SC load
+ * reads no older than the last SC write to its location, and than what was fenced before (C11, 7.17.3 p6-p9).
  *
- * Plain data has no values here, only events: a write must have seen every read and write before it, a read every write, or
- * it is a race.  Fences alone order atomics, not data; so the global view leaves `data` out. */
+ * Plain data has no values here, only events: a write must have seen every read and write before it, a read every
+ * write, or it is a race.  Fences alone order atomics, not data; so the global view leaves `data` out. */
 #include <stdio.h>
 #include <string.h>
 
@@ -30,29 +30,30 @@ struct location {
     void *address;
     unsigned size;
     int n;
-    uint8_t sc_written;      /* its last SC write */
+    uint8_t sc_written; /* its last SC write */
     struct message messages[MESSAGES];
 };
 
 /* What a thread knows of the memory. */
 struct knowledge {
     struct view now;
-    struct view acquired;    /* by relaxed reads, waiting for an acquire fence */
-    struct view released;    /* as of the last release fence */
-    unsigned long writes;    /* how many are its own */
+    struct view acquired; /* by relaxed reads, waiting for an acquire fence */
+    struct view released; /* as of the last release fence */
+    unsigned long writes; /* how many are its own */
 };
 
 static struct location locations[LOCATIONS];
 static int n_locations;
 static const void *data_objects[DATA];
-static uint8_t data_events[EVENTS];      /* per object: its writes, then each thread's reads */
+static uint8_t data_events[EVENTS]; /* per object: its writes, then each thread's reads */
 static int n_data;
-static struct view fenced;               /* the global view of SC fences */
-static unsigned long n_writes;           /* for spinning threads: has anything happened? */
+static struct view fenced;     /* the global view of SC fences */
+static unsigned long n_writes; /* for spinning threads: has anything happened? */
 
 static bool acquires(int order)
 {
-    return order == __ATOMIC_ACQUIRE || order == __ATOMIC_CONSUME || order == __ATOMIC_ACQ_REL || order == __ATOMIC_SEQ_CST;
+    return order == __ATOMIC_ACQUIRE || order == __ATOMIC_CONSUME || order == __ATOMIC_ACQ_REL ||
+           order == __ATOMIC_SEQ_CST;
 }
 
 static bool releases(int order)

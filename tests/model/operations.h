@@ -1,8 +1,8 @@
 /* operations.h -- what a thread can do: the functions that builtins.h calls, and those for thread bodies; included by
  * explore.c alone.  Each is a step: the explorer first decides who runs, and comes back when it is this thread again.
  * Outside of threads (self < 0), in setup and check, they act on plain memory at once. */
-static struct explore_site *sites;                   /* every operation that has run */
-static struct explore_site *mutant;                  /* the one that is weakened now */
+static struct explore_site *sites;  /* every operation that has run */
+static struct explore_site *mutant; /* the one that is weakened now */
 static int mutant_order, mutant_failure;
 
 static void know_site(struct explore_site *site, enum explore_kind kind, int order, int failure)
@@ -39,6 +39,9 @@ static bool may_read_old(void)
 /* Which message a load reads: any that is not too old, the newest first. */
 static int choose_message(int oldest, int newest)
 {
+    if (self == lagging)
+        return oldest;
+
     int back = may_read_old() ? choose(newest - oldest + 1) : 0;
 
     stale += back > 0;
@@ -145,16 +148,16 @@ bool explore_cas(void *address, unsigned size, void *expected, uint64_t desired,
     uint64_t wanted = memory_plain(expected, size);
 
     for (int i = newest; i >= memory_oldest(&thread->knows, l, failure); i--)
-        if (i == newest || (locations[l].messages[i].value != wanted && may_read_old()))
+        if (i == newest || (locations[l].messages[i].value != wanted && (may_read_old() || self == lagging)))
             candidates[n++] = i;
 
-    int message = candidates[choose(n)];
+    int message = candidates[self == lagging ? n - 1 : choose(n)];
 
     if (message == newest && locations[l].messages[newest].value == wanted) {
         read_modify_write(thread, EXPLORE_CAS, l, desired, order, site);
         return true;
     }
-    stale += message != newest;
+    stale += message != newest && self != lagging;
 
     uint64_t value = memory_read(&thread->knows, l, message, failure);
     struct event *event = record(EXPLORE_CAS, site, failure, l, value, 0);
@@ -246,9 +249,10 @@ int explore_futex_wake(uint32_t *word, int n, struct explore_site *site)
     return woken;
 }
 
-/* In a loop that waits for another thread.  It goes on when something was written (or when nobody else can run); or, the
- * other choice, nothing happens for so long that a bounded spin runs out: until it does something else than load, its loads
- * then read what they read before, and nobody else runs.  So it makes no difference how long the bounded spin is. */
+/* In a loop that waits for another thread.  It goes on when something was written (or when nobody else can run); or,
+ * the other choice, nothing happens for so long that a bounded spin runs out: until it does something else than
+ * load, its loads then read what they read before, and nobody else runs.  So it makes no difference how long the
+ * bounded spin is. */
 void explore_relax(void)
 {
     if (self < 0)

@@ -15,8 +15,10 @@ void explore_passes(const struct explore *wanted)
     char detail[256];
 
     snprintf(detail, sizeof detail, "%lu executions%s%s%s", r.executions,
-             wanted->seed ? ", at random" : r.exhausted ? ", exhausted" : ", not all", r.failed ? ", the last failed: " : "",
-             r.message);
+             wanted->seed  ? ", at random"
+             : r.exhausted ? ", exhausted"
+                           : ", not all",
+             r.failed ? ", the last failed: " : "", r.message);
     line(!r.failed, wanted->name, detail);
     if (r.failed)
         print_interleaving();
@@ -59,8 +61,7 @@ static int weaker(enum explore_kind kind, int order, int n)
     return n < found ? list[n] : -1;
 }
 
-/* True if the mutant that is set up now makes a scenario fail.  In the source it would be another program; so a plain store
- * found in an atomic object or too few locations would be the explorer's own fault, and those cannot come from an order. */
+/* True if the mutant that is set up now makes a scenario fail. */
 static bool killed(const struct explore *const *scenarios, int n)
 {
     for (int i = 0; i < n; i++)
@@ -79,7 +80,8 @@ static void try_mutant(struct explore_site *site, const char *name, const struct
     const char *why = NULL;
 
     for (int i = 0; i < n_surplus; i++)
-        if (strcmp(surplus[i].function, site->function) == 0 && strcmp(surplus[i].mutant, name) == 0)
+        if ((!surplus[i].function || strcmp(surplus[i].function, site->function) == 0) &&
+            strcmp(surplus[i].mutant, name) == 0)
             why = surplus[i].why;
     mutant = site;
 
@@ -110,7 +112,8 @@ static void try_site(struct explore_site *site, const struct explore *const *sce
     for (int i = 0; (order = weaker(site->kind, site->order, i)) >= 0; i++) {
         mutant_order = order;
         mutant_failure = site->failure;
-        snprintf(name, sizeof name, "%s %s -> %s", kind_names[site->kind], order_names[site->order], order_names[order]);
+        snprintf(name, sizeof name, "%s %s -> %s", kind_names[site->kind], order_names[site->order],
+                 order_names[order]);
         try_mutant(site, name, scenarios, n, surplus, n_surplus, tally);
     }
     if (site->kind == EXPLORE_CAS && site->failure != __ATOMIC_RELAXED) {
@@ -128,8 +131,8 @@ static bool ends_with(const char *text, const char *end)
     return n >= m && strcmp(text + n - m, end) == 0;
 }
 
-void explore_mutants(const char *file, const struct explore *const *scenarios, int n, const struct explore_surplus *surplus,
-                     int n_surplus)
+void explore_mutants(const char *file, const struct explore *const *scenarios, int n,
+                     const struct explore_surplus *surplus, int n_surplus)
 {
     struct tally tally = {0};
     char name[160], detail[160];

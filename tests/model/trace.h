@@ -10,8 +10,8 @@ static struct event {
 } events[EXPLORE_STEPS + 1];
 static int n_events;
 
-static const char *const kind_names[] = {"load", "store", "swap", "add", "or", "and", "cas", "fence",
-                                         "wait", "wake", "relax", "dies", "ends"};
+static const char *const kind_names[] = {"load",  "store", "swap", "add",   "or",   "and", "cas",
+                                         "fence", "wait",  "wake", "relax", "dies", "ends"};
 static const char *const order_names[] = {"relaxed", "consume", "acquire", "release", "acq_rel", "seq_cst"};
 
 static struct event *record(enum explore_kind kind, const struct explore_site *site, int order, int l, uint64_t before,
@@ -19,8 +19,14 @@ static struct event *record(enum explore_kind kind, const struct explore_site *s
 {
     struct event *event = &events[n_events < EXPLORE_STEPS ? n_events++ : EXPLORE_STEPS];
 
-    *event = (struct event){.thread = self, .site = site, .kind = kind, .order = order, .location = l, .before = before,
-                            .after = after, .success = true};
+    *event = (struct event){.thread = self,
+                            .site = site,
+                            .kind = kind,
+                            .order = order,
+                            .location = l,
+                            .before = before,
+                            .after = after,
+                            .success = true};
     return event;
 }
 
@@ -53,4 +59,3 @@ static void print_interleaving(void)
     for (int l = 0; l < n_locations; l++)
         printf("#   [%d] is %p, %u bytes\n", l, locations[l].address, locations[l].size);
 }
-

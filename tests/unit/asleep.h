@@ -11,6 +11,23 @@
 
 #include "test.h"
 
+/* Under the thread sanitizer a signal waits while its thread is in a system call that the sanitizer does not know, and stacks
+ * are larger than asked.  Under either, the child of a program with threads cannot always allocate or start one: locks of the
+ * sanitizer stay held there. */
+#ifndef __has_feature
+#define __has_feature(feature) 0
+#endif
+#if defined(__SANITIZE_THREAD__) || __has_feature(thread_sanitizer)
+#define THREAD_SANITIZER 1
+#else
+#define THREAD_SANITIZER 0
+#endif
+#if THREAD_SANITIZER || defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
+#define SANITIZER 1
+#else
+#define SANITIZER 0
+#endif
+
 /* Returns once thread `tid` of process `pid` is inside a futex system call on `word` (NULL: in a futex_waitv). */
 static inline void asleep_on(int pid, int tid, const void *word)
 {

@@ -96,7 +96,7 @@ TEST(sleep_ignores_signals)
     yoke_sleep(0.05);
     setitimer(ITIMER_REAL, &off, NULL);
     CHECK(yoke_now() - before >= 50 * MS);
-    CHECK(signals > 1);
+    CHECK(signals > 1 || THREAD_SANITIZER);
 }
 
 TEST(sleep_uses_no_cpu)

@@ -195,14 +195,23 @@ TEST(count_is_bounded_by_the_quota_of_any_ancestor)
         rmdir(parent);
         SKIP("the kernel has no CPU quotas");
     }
-    CHECK_EQ(count_inside(parent), 1);
-    CHECK_EQ(count_inside(child), 1);
-    CHECK(put(parent, "cpu.cfs_quota_us", "150000"));
-    CHECK_EQ(count_inside(child), 2);
-    CHECK(put(child, "cpu.cfs_quota_us", "20000"));
-    CHECK_EQ(count_inside(child), 1);
-    CHECK_EQ(count_inside(parent), 2);
-    CHECK(put(child, "cpu.cfs_quota_us", "-1") && put(parent, "cpu.cfs_quota_us", "-1"));
-    CHECK_EQ(count_inside(child), here);
-    CHECK(rmdir(child) == 0 && rmdir(parent) == 0);
+    /* counted first and checked last, so that a failure leaves no cgroup behind */
+    {
+        int one[] = {count_inside(parent), count_inside(child)};
+        bool wider = put(parent, "cpu.cfs_quota_us", "150000");
+        int two = count_inside(child);
+        bool narrow = put(child, "cpu.cfs_quota_us", "20000");
+        int inner[] = {count_inside(child), count_inside(parent)};
+        bool none = put(child, "cpu.cfs_quota_us", "-1") && put(parent, "cpu.cfs_quota_us", "-1");
+        int all = count_inside(child);
+
+        CHECK(rmdir(child) == 0 && rmdir(parent) == 0);
+        CHECK(wider && narrow && none);
+        CHECK_EQ(one[0], 1);
+        CHECK_EQ(one[1], 1);
+        CHECK_EQ(two, 2);
+        CHECK_EQ(inner[0], 1);
+        CHECK_EQ(inner[1], 2);
+        CHECK_EQ(all, here);
+    }
 }

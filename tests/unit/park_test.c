@@ -68,6 +68,8 @@ static void task(void)
     count(&field.left);
 }
 
+static bool (*look)(void *arg) = visible;
+
 static int worker(void *arg)
 {
     unsigned w = *(unsigned *)arg;
@@ -78,9 +80,9 @@ static int worker(void *arg)
         if (!found) {
             if (yk_load_acq(&field.stop))
                 return 0;
-            yk_park_wait(&field.park, w, visible, NULL);
+            yk_park_wait(&field.park, w, look, NULL);
             found = take();
-            yk_park_settle(&field.park, w, visible, NULL);
+            yk_park_settle(&field.park, w, look, NULL);
         }
         if (found)
             task();
@@ -296,7 +298,8 @@ TEST(park_dead_bits_are_forgotten)
 
 /* ---- a mark that has become stale ---- */
 
-static yoke_event waker_is_there, waker_may_go;
+static yoke_event waker_is_there, waker_may_go, worker_is_there, worker_may_go;
+static yk_a32 hold_worker;
 static _Thread_local bool held;
 
 static void hold_hook(enum yk_point point)
@@ -308,6 +311,16 @@ static void hold_hook(enum yk_point point)
     }
 }
 
+/* Holds worker 0 in its last look: idle, and no longer searching. */
+static bool held_visible(void *arg)
+{
+    if (is_idle(0) && yk_load_acq(&field.park.searching[0]) == 0 && yk_swap_aar(&hold_worker, 0)) {
+        yoke_event_set(&worker_is_there);
+        yoke_event_wait(&worker_may_go);
+    }
+    return visible(arg);
+}
+
 static int held_waker(void *arg)
 {
     (void)arg;
@@ -316,21 +329,28 @@ static int held_waker(void *arg)
     return 0;
 }
 
-/* A waker took worker 0's idle bit and was interrupted.  Meanwhile worker 0 is roused by others and begins a long task.  The
- * waker's mark, set after that, must not silence who publishes next: worker 1 has to come. */
-TEST(park_stale_mark_is_taken_back)
+/* A waker takes worker 0's idle bit and is interrupted.  Meanwhile worker 0 comes by itself, or is roused by others, and
+ * begins a long task.  The waker's mark, set after that, must not silence who publishes next: worker 1 has to come. */
+static void stale_mark(bool by_itself)
 {
     yoke_thread waker = {0};
 
     field_init(2, 0);
     yk_fault_hook = hold_hook;
+    yk_store_rel(&hold_worker, by_itself);
+    look = held_visible;
     start(0);
     await_idle(0);
+    if (by_itself)
+        yoke_event_wait(&worker_is_there); /* idle, and about to look for the last time */
     CHECK_EQ(yoke_thread_start(&waker, held_waker, NULL), 0);
     yoke_event_wait(&waker_is_there);
     round_begin(2);
     yk_add_aar(&field.tokens, 1);
-    yk_park_wake_all(&field.park);
+    if (by_itself)
+        yoke_event_set(&worker_may_go);
+    else
+        yk_park_wake_all(&field.park);
     await_count(&field.taken, 1); /* worker 0 is in its task until a second token is taken */
     yoke_event_set(&waker_may_go);
     CHECK_EQ(yoke_thread_join(&waker, NULL), 0);
@@ -341,6 +361,9 @@ TEST(park_stale_mark_is_taken_back)
     await_count(&field.left, 2);
     field_end(2);
 }
+
+TEST(park_stale_mark_of_one_who_was_roused) { stale_mark(false); }
+TEST(park_stale_mark_of_one_who_came_by_itself) { stale_mark(true); }
 
 /* ---- who is woken, and what it costs ---- */
 

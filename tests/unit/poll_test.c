@@ -166,6 +166,28 @@ TEST(deadlines_are_kept_whatever_signals_come)
     yk_poll_close(&poll);
 }
 
+TEST(no_wait_ends_early)
+{
+    struct yk_poll poll = open_poll();
+    uint64_t tag;
+    int ends[2];
+
+    CHECK_EQ(pipe(ends), 0);
+    for (int i = 0; i < 20; i++) {
+        /* never a whole number of milliseconds, in which the system counts */
+        yoke_time deadline = yoke_after(0.0005 + 0.0001 * i);
+
+        CHECK_EQ(yk_poll_wait(&poll, &tag, 1, deadline), 0);
+        CHECK(yoke_now() >= deadline);
+        deadline = yoke_after(0.0005 + 0.0001 * i);
+        CHECK_EQ(yk_wait_readable(ends[0], deadline), -ETIMEDOUT);
+        CHECK(yoke_now() >= deadline);
+    }
+    close(ends[0]);
+    close(ends[1]);
+    yk_poll_close(&poll);
+}
+
 TEST(wait_readable_knows_data_the_end_and_nonsense)
 {
     int ends[2];

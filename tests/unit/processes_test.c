@@ -13,6 +13,7 @@
 #include <unistd.h>
 #include <yoke.h>
 
+#include "asleep.h"
 #include "test.h"
 
 static yoke_pool *open_pool(int workers)
@@ -374,6 +375,42 @@ TEST(processes_lose_what_runs_when_the_supervisor_is_killed)
     CHECK_EQ(yoke_pool_map(pool, says_it_runs, in, 10, NULL), -YOKE_EBROKEN);
     CHECK_EQ(yoke_thread_join(&thread, &code), 0);
     yoke_pool_free(&pool);
+    close(killer.pipe[0]);
+    close(killer.pipe[1]);
+}
+
+static int map_until_broken(void *arg)
+{
+    struct killer *killer = arg;
+    int in[10];
+
+    for (int i = 0; i < 10; i++)
+        in[i] = killer->pipe[1];
+    ptrdiff_t bad = yoke_pool_map(killer->pool, says_it_runs, in, 10, NULL);
+
+    return bad == 10 || bad == -YOKE_EBROKEN ? 0 : 1;
+}
+
+/* The kernel wakes only one of those who wait for a death. */
+TEST(processes_tell_every_thread_that_the_supervisor_was_killed)
+{
+    struct killer killer;
+    int supervisor, code;
+    yoke_thread threads[6] = {{0}};
+
+    CHECK_EQ(pipe(killer.pipe), 0);
+    killer.pool = open_pool(1);
+    supervisor = supervisor_of(a_worker(killer.pool));
+    for (int i = 0; i < 6; i++)
+        CHECK_EQ(yoke_thread_start(&threads[i], map_until_broken, &killer), 0);
+    for (int i = 0; i < 6; i++)
+        asleep_on(getpid(), yoke_thread_native_id(&threads[i]), NULL);
+    CHECK_EQ(kill(supervisor, SIGKILL), 0);
+    for (int i = 0; i < 6; i++) {
+        CHECK_EQ(yoke_thread_join(&threads[i], &code), 0);
+        CHECK_EQ(code, 0);
+    }
+    yoke_pool_free(&killer.pool);
     close(killer.pipe[0]);
     close(killer.pipe[1]);
 }

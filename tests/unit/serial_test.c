@@ -5,6 +5,7 @@
 #include <yoke/thread.h>
 
 #include "executor.h"
+#include "os/os.h"
 
 TEST(serial_results)
 {
@@ -152,6 +153,7 @@ static int task_alone(const void *in, void *out)
 {
     *(long *)out = *(const int *)in;
     CHECK_EQ(yk_swap_aar(&inside, 1), 0);
+    yk_yield(); /* to whoever would not wait for its turn */
     yk_store_rel(&inside, 0);
     return 0;
 }

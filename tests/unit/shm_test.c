@@ -1,4 +1,5 @@
-/* shm_test.c -- memory that processes share: it is shared, sealed, empty until it is committed, and short of nothing silently. */
+/* shm_test.c -- memory that processes share: it is shared, sealed, empty until it is committed, and short of nothing
+ * silently. */
 #include "test.h"
 
 #include <errno.h>

@@ -1,10 +1,12 @@
 /* process.c -- children: fork, end with the parent, prepare, signal and reap by pidfd; what is known of this process.
  *
- * Invariants: no function here installs a handler in the program or waits for a child by number.  All signals are blocked
- * from before a fork until the child calls yk_child_prepare, so that a handler of the program never runs in the child. */
+ * Invariants: no function here installs a handler in the program or waits for a child by number.  All signals are
+ * blocked from before a fork until the child calls yk_child_prepare, so that a handler of the program never runs in the
+ * child. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/futex.h>
 #include <linux/sched.h>
 #include <signal.h>
@@ -20,18 +22,6 @@
 
 #include "os/linux/linux.h"
 #include "os/os.h"
-
-/* ThreadSanitizer keeps a thread of its own from the first pthread_create on, and in every child of fork. */
-#if defined(__SANITIZE_THREAD__)
-#define RUNTIME_THREADS 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define RUNTIME_THREADS 1
-#endif
-#endif
-#ifndef RUNTIME_THREADS
-#define RUNTIME_THREADS 0
-#endif
 
 /* ---- fork ---- */
 
@@ -50,11 +40,12 @@ static void flush_streams(void)
 
 /* A child with exit signal 0: no SIGCHLD, invisible to wait() without __WALL, not lost when SIGCHLD is ignored.
  *
- * fork() would set three things right in the child that a bare clone3 does not.  The thread ID that libc caches: the kernel
- * writes it where libc has told it that it lies (what set_tid_address named).  The robust list, which a child does not
- * inherit: registered again, and empty, since what the parent holds is the parent's.  The locks of libc: nobody can hold one
- * (see os.h).  And the library's own at-fork functions are called; those of the program are not.  A kernel or a sandbox that lacks clone3 or PR_GET_TID_ADDRESS gives its error here; a fallback for it would
- * stand in yk_fork, in place of the error. */
+ * fork() would set three things right in the child that a bare clone3 does not.  The thread ID that libc caches: the
+ * kernel writes it where libc has told it that it lies (what set_tid_address named).  The robust list, which a child
+ * does not inherit: registered again, and empty, since what the parent holds is the parent's.  The locks of libc:
+ * nobody can hold one (see os.h).  And the library's own at-fork functions are called; those of the program are not.  A
+ * kernel or a sandbox that lacks clone3 or PR_GET_TID_ADDRESS gives its error here; a fallback for it would stand in
+ * yk_fork, in place of the error. */
 static int clone_invisible(int *pidfd)
 {
     int *tid = NULL;
@@ -145,8 +136,8 @@ void yk_child_exit(int code)
     _exit(code);
 }
 
-/* The child has left the group that it came from; what the terminal sent to that group before is not meant for it.  All of it
- * is pending, since all signals are blocked.  What a process sent is meant, and sent again. */
+/* The child has left the group that it came from; what the terminal sent to that group before is not meant for it.  All
+ * of it is pending, since all signals are blocked.  What a process sent is meant, and sent again. */
 static void drop_terminal_signals(void)
 {
     static const int numbers[] = {SIGINT, SIGQUIT, SIGTSTP, SIGHUP};
@@ -166,7 +157,8 @@ static void drop_terminal_signals(void)
             kill(getpid(), numbers[i]);
 }
 
-/* Caught signals back to default; ignored ones stay ignored, but for SIGCHLD: who ignores it cannot wait for children. */
+/* Caught signals back to default; ignored ones stay ignored, but for SIGCHLD: who ignores it cannot wait for children.
+ * */
 static void reset_signals(void)
 {
     struct sigaction by_default = {.sa_handler = SIG_DFL}, action;
@@ -205,6 +197,36 @@ void yk_child_prepare(bool own_group)
     empty_stdin();
     if (on_exit(leave, NULL) != 0)
         _exit(EXIT_FAILURE);    /* no memory for a handler: better no child than one that runs the program's */
+}
+
+/* Closes from `first` to `last`, both included. */
+static void close_between(unsigned first, unsigned last)
+{
+    if (close_range(first, last, 0) == 0)
+        return;
+    /* no such call here: one by one, as far as numbers go */
+    for (unsigned fd = first, end = (unsigned)yk_min(sysconf(_SC_OPEN_MAX), 1L << 20); fd <= last && fd < end; fd++)
+        close((int)fd);
+}
+
+void yk_close_all_but(const int *keep, unsigned n)
+{
+    unsigned from = 0;
+
+    for (unsigned done = 0; done < n; done++) {
+        /* the next of them in rising order: the smallest that is not below `from` */
+        unsigned next = UINT_MAX;
+
+        for (unsigned i = 0; i < n; i++)
+            if ((unsigned)keep[i] >= from)
+                next = yk_min(next, (unsigned)keep[i]);
+        if (next == UINT_MAX)
+            break;
+        if (next > from)
+            close_between(from, next - 1);
+        from = next + 1;
+    }
+    close_between(from, UINT_MAX);
 }
 
 /* ---- by number and by pidfd ---- */
@@ -264,6 +286,57 @@ int yk_pidfd_reap(int pidfd, yoke_time deadline, yoke_exit *ret_exit)
 
 /* ---- this process ---- */
 
+#if defined(__SANITIZE_THREAD__)
+#define THREAD_SANITIZER 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define THREAD_SANITIZER 1
+#endif
+#endif
+
+#ifdef THREAD_SANITIZER
+#include <dirent.h>
+
+static bool blocks_all_signals(const char *tid)
+{
+    const unsigned long long all = 0x3ffbfeff;
+    unsigned long long blocked = 0;
+    char path[64], line[256];
+    FILE *status;
+
+    snprintf(path, sizeof path, "/proc/self/task/%.20s/status", tid);
+    status = fopen(path, "re");
+    while (status && fgets(line, sizeof line, status))
+        if (strncmp(line, "SigBlk:", 7) == 0)
+            blocked = strtoull(line + 7, NULL, 16);
+    if (status)
+        fclose(status);
+    return (blocked & all) == all;
+}
+
+/* ThreadSanitizer has a thread of its own from the first pthread_create on, in children of fork from the start, and
+ * then one more.  They are known by blocking all signals; a program's thread that does so is not counted in such a
+ * build. */
+static int runtime_threads(void)
+{
+    DIR *tasks = opendir("/proc/self/task");
+    struct dirent *task;
+    int n = 0;
+
+    while (tasks && (task = readdir(tasks)) != NULL)
+        if (atoi(task->d_name) != gettid() && blocks_all_signals(task->d_name))
+            n++;
+    if (tasks)
+        closedir(tasks);
+    return n;
+}
+#else
+static int runtime_threads(void)
+{
+    return 0;
+}
+#endif
+
 /* num_threads is the 18th field after the name, which stands in parentheses and may hold any character. */
 static int threads_in(const char *stat)
 {
@@ -288,7 +361,7 @@ int yk_thread_count(void)
     }
     if (n <= 0)
         return __libc_single_threaded ? 1 : 0;
-    return n > RUNTIME_THREADS ? n - RUNTIME_THREADS : n;
+    return n - runtime_threads();
 }
 
 bool yk_is_code(int (*function)(void *))

@@ -1,8 +1,8 @@
 /* shm.c -- memory that processes share: a memfd, mapped.
  *
- * The file is as large as the reservation from the start and sealed at that size, so that no holder of the descriptor can
- * pull the pages from under another one.  Reserved bytes cost address space only; pages come with yk_shm_commit, which fails
- * with a code where a first touch would fail with SIGBUS. */
+ * The file is as large as the reservation from the start and sealed at that size, so that no holder of the descriptor
+ * can pull the pages from under another one.  Reserved bytes cost address space only; pages come with yk_shm_commit,
+ * which fails with a code where a first touch would fail with SIGBUS. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -18,7 +18,8 @@
 
 static int create_file(void)
 {
-    /* a system may allow only files that cannot be made executable (sysctl vm.memfd_noexec); Linux before 6.3 has no such */
+    /* a system may allow only files that cannot be made executable (sysctl vm.memfd_noexec); Linux before 6.3 has no
+     * such */
     int fd = memfd_create("yoke", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
 
     if (fd < 0 && errno == EINVAL)

@@ -1,8 +1,9 @@
 /* socket.c -- connected stream sockets that carry frames and descriptors.
  *
- * A frame has a size that both ends know.  Its descriptors travel with its first byte, and the kernel never merges bytes that
- * bring descriptors with what follows them, so a receiver that asks for whole frames gets each frame's own.  A receiver that
- * has no room for them (-EMFILE) still takes the whole frame, so that the next one begins where it should. */
+ * A frame has a size that both ends know.  Its descriptors travel with its first byte, and the kernel never merges
+ * bytes that bring descriptors with what follows them, so a receiver that asks for whole frames gets each frame's own.
+ * A receiver that has no room for them (-EMFILE) still takes the whole frame, so that the next one begins where it
+ * should. */
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
