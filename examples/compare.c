@@ -3,7 +3,7 @@
 
 struct nap {
     double seconds;
-    yoke_lock *lock;    /* NULL, or what to hold while sleeping */
+    yoke_lock *lock; /* NULL, or what to hold while sleeping */
 };
 
 static int nap(const struct nap *in)

@@ -89,7 +89,7 @@ static void one_fork(void)
 
 /* The same for tasks, on the pool that is being measured. */
 static yoke_pool *pool;
-static int numbers[EMPTY];      /* 0, 1, 2, ... */
+static int numbers[EMPTY]; /* 0, 1, 2, ... */
 
 static void one_task(void)
 {

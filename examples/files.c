@@ -68,7 +68,7 @@ static int found(const char *path, const struct stat *status, int type, struct F
     (void)where;
     if (type != FTW_F || !S_ISREG(status->st_mode))
         return 0;
-    if ((n_paths & (n_paths - 1)) == 0)     /* no room left: twice as much */
+    if ((n_paths & (n_paths - 1)) == 0) /* no room left: twice as much */
         paths = must_have(realloc(paths, (2 * n_paths + 2) * sizeof *paths));
     paths[n_paths++] = must_have(strdup(path));
     return 0;
@@ -143,7 +143,7 @@ static size_t compare_with_wc(const struct run *run, struct counts *total)
         *total = (struct counts){total->lines + c.lines, total->words + c.words, total->bytes + c.bytes};
         n++;
     }
-    while (wc && fgets(line, sizeof line, wc))      /* its total */
+    while (wc && fgets(line, sizeof line, wc)) /* its total */
         ;
     if (!wc || pclose(wc) != 0)
         fail("wc failed");
@@ -177,7 +177,7 @@ int main(int argc, char **argv)
     if (n_paths == 0)
         fail("no regular file found");
 
-    map_files(&(struct run){.name = "warm up", .kind = YOKE_SERIAL}, n_paths);    /* so that all read from memory */
+    map_files(&(struct run){.name = "warm up", .kind = YOKE_SERIAL}, n_paths); /* so that all read from memory */
     ptrdiff_t bad = map_files(&runs[0], n_paths);
     map_files(&runs[1], n_paths);
     map_files_and_crash(&runs[2], crash_text, sizeof crash_text);

@@ -7,8 +7,8 @@
 
 struct rows {
     const double *a, *b;
-    double *c;              /* c = a b, all n by n */
-    size_t n, first, last;  /* the rows of c that this item makes */
+    double *c;             /* c = a b, all n by n */
+    size_t n, first, last; /* the rows of c that this item makes */
 };
 
 static int multiply(const struct rows *rows)

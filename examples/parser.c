@@ -16,9 +16,9 @@ static int sum(const char *path, long *out)
     if (!file)
         return errno;
     while (fgets(line, sizeof line, file)) {
-        const char *value = strchr(line, '=');      /* the bug: NULL if there is none ... */
+        const char *value = strchr(line, '='); /* the bug: NULL if there is none ... */
 
-        while (*value == '=' || *value == ' ')      /* ... and here it is followed */
+        while (*value == '=' || *value == ' ') /* ... and here it is followed */
             value++;
         total += strtol(value, NULL, 10);
     }

@@ -16,7 +16,7 @@ YOKE_STARTASK_NORESULT(task_sleep, double, int);
 int main(int argc, char **argv)
 {
     double seconds = argc > 1 ? atof(argv[1]) : 2;
-    int workers = argc > 2 ? atoi(argv[2]) : yoke_cpu_count() - 1;     /* with one CPU 0, which stands for all */
+    int workers = argc > 2 ? atoi(argv[2]) : yoke_cpu_count() - 1; /* with one CPU 0, which stands for all */
     yoke_kind kind = argc > 3 ? kind_named(argv[3]) : YOKE_PROCESSES;
     yoke_time start = yoke_now();
 

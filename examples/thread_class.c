@@ -23,7 +23,7 @@ static int sleeper_run(void *self)
 struct dormitory {
     double seconds;
     yoke_lock lock;
-    double slept;       /* written with the lock held */
+    double slept; /* written with the lock held */
 };
 
 static int dormitory_sleep(void *self)

@@ -26,7 +26,7 @@ static const struct step steps[] = {
     {"What it costs and what it brings, on this machine", {"costs"}},
 };
 
-static char folder[4096];       /* where this program is */
+static char folder[4096]; /* where this program is */
 
 static int run_step(void *arg)
 {

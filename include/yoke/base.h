@@ -27,7 +27,7 @@ extern "C" {
 /* Yoke's own errors: name, value, text.  They lie above every errno, so that the two never meet. */
 #define YOKE_ERRORS(X)                                                                                                 \
     X(YOKE_ECLOSED, 4001, "the pool takes no more work: it was closed or terminated")                                  \
-    X(YOKE_EBROKEN, 4002, "broken: the helper process that keeps the workers, or the processes of yoke_init(), has died or could not keep them alive")                          \
+    X(YOKE_EBROKEN, 4002, "broken: the helper process that keeps the workers, or processes, has died or gave up")      \
     X(YOKE_EFORKED, 4003, "this object belongs to another process, of which this one is a fork or a worker")           \
     X(YOKE_ETHREADED, 4004,                                                                                            \
       "the program already runs other threads, so forking it is unsafe: call yoke_init() first in main, or accept "    \

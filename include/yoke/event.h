@@ -28,8 +28,8 @@ extern "C" {
 #endif
 
 typedef struct yoke_event {
-    uint32_t word;      /* bit 0: set; the others count how often it was set */
-    uint32_t shared;    /* YOKE_PRIVATE or YOKE_SHARED; written by init only */
+    uint32_t word;   /* bit 0: set; the others count how often it was set */
+    uint32_t shared; /* YOKE_PRIVATE or YOKE_SHARED; written by init only */
 } yoke_event;
 
 /* yoke_event_init -- makes an event that is not set.  Needed only for YOKE_SHARED. */

@@ -33,8 +33,8 @@ extern "C" {
 enum { YOKE_PRIVATE = 0, YOKE_SHARED = 1 };
 
 typedef struct yoke_lock {
-    uint32_t word;      /* 0 free, 1 held, 2 (shared: 3) held and perhaps waited for */
-    uint32_t shared;    /* YOKE_PRIVATE or YOKE_SHARED; written by init only */
+    uint32_t word;   /* 0 free, 1 held, 2 (shared: 3) held and perhaps waited for */
+    uint32_t shared; /* YOKE_PRIVATE or YOKE_SHARED; written by init only */
 } yoke_lock;
 
 /* yoke_lock_init -- makes a free lock.  Needed only for YOKE_SHARED: zero bytes are a free private lock. */

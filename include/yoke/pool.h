@@ -50,13 +50,14 @@ typedef enum yoke_kind { YOKE_SERIAL = 1, YOKE_THREADS = 2, YOKE_PROCESSES = 3 }
 #define YOKE_WORKERS_MAX 1024
 
 typedef struct yoke_pool_options {
-    size_t size;                    /* sizeof(yoke_pool_options) */
+    size_t size; /* sizeof(yoke_pool_options) */
     yoke_kind kind;
-    int workers;                    /* 0: yoke_cpu_count(); else 1 to YOKE_WORKERS_MAX (a serial pool has one) */
-    int (*initializer)(void *arg);  /* called once in each worker before its first item, in a replacement too; NULL: none.
-                                     * Other than 0 means that the worker cannot work */
-    void *initializer_arg;          /* given to it; borrowed until free */
-    yoke_start start;               /* processes: where they come from, see yoke/process.h */
+    int workers; /* 0: yoke_cpu_count(); else 1 to YOKE_WORKERS_MAX (a serial pool has one) */
+    /* Called once in each worker before its first item, in a replacement too; NULL: none.  Other than 0 means that the
+     * worker cannot work. */
+    int (*initializer)(void *arg);
+    void *initializer_arg; /* given to it; borrowed until free */
+    yoke_start start;      /* processes: where they come from, see yoke/process.h */
 } yoke_pool_options;
 
 /* yoke_pool_open -- opens a pool; returns when every worker has started and its initializer has succeeded.  Options are
@@ -91,16 +92,19 @@ typedef struct yoke_status {
 YOKE_API char *yoke_status_text(yoke_status status, char *text, size_t size);
 
 typedef struct yoke_map_options {
-    size_t size;             /* sizeof(yoke_map_options) */
-    void *out;               /* the results, one for each item, in order; NULL: they are dropped.  Borrowed for the call.
-                              * Where an item did not succeed: what stood there, or what its task wrote */
-    yoke_status *statuses;   /* NULL, or an array of n that tells how each item ended; borrowed for the call */
-    size_t chunk;            /* items that a worker takes at a time; 0: by measurement, so that taking costs little and no
-                              * worker is left with a long tail */
-    double item_timeout;     /* seconds that one item may run; 0: no limit.  Processes only: -ENOTSUP elsewhere, where
-                              * nothing can be killed */
-    int fail_fast;           /* not 0: after the first item that does not succeed no further one is started; those are
-                              * YOKE_CANCELLED */
+    size_t size; /* sizeof(yoke_map_options) */
+    /* The results, one for each item, in order; NULL: they are dropped.  Borrowed for the call.  Where an item did not
+     * succeed: what stood there, or what its task wrote. */
+    void *out;
+    /* NULL, or an array of n that tells how each item ended; borrowed for the call. */
+    yoke_status *statuses;
+    /* Items that a worker takes at a time; 0: by measurement, so that taking costs little and no worker is left with a
+     * long tail. */
+    size_t chunk;
+    /* Seconds that one item may run; 0: no limit.  Processes only: -ENOTSUP elsewhere, where nothing can be killed. */
+    double item_timeout;
+    /* Not 0: after the first item that does not succeed no further one is started; those are YOKE_CANCELLED. */
+    int fail_fast;
 } yoke_map_options;
 
 /* yoke_pool_map -- runs the task on each of the n items at `in`, and waits until all have ended.  The results stand in out[]
@@ -120,11 +124,13 @@ typedef struct yoke_map_options {
 #define yoke_pool_map(pool, task, in, n, ...)                                                                          \
     (YOKE_CHECK_IN_(task, in), YOKE_CHECK_OUT_(task, YOKE_FIRST_(__VA_ARGS__, 0)),                                     \
      yoke_pool_map_with((pool), &task##_yoke_task, (in), (n), YOKE_MAP_OPTIONS_(__VA_ARGS__)))
+/* clang-format off */
 /* An error here: the items or the results are not an array of the task's type. */
 #define YOKE_CHECK_IN_(task, in)                                                                                       \
     (void)sizeof(_Generic((in), task##_yoke_in *: 0, const task##_yoke_in *: 0, void *: 0, const void *: 0))
 #define YOKE_CHECK_OUT_(task, out) (void)sizeof(_Generic((out), task##_yoke_out *: 0, void *: 0))
 #define YOKE_MAP_OPTIONS_(...) &(yoke_map_options){.size = sizeof(yoke_map_options), .out = __VA_ARGS__}
+/* clang-format on */
 #endif
 YOKE_MUST_CHECK YOKE_API ptrdiff_t yoke_pool_map_with(yoke_pool *pool, const yoke_task *task, const void *in, size_t n,
                                                       const yoke_map_options *options);

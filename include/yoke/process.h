@@ -74,9 +74,9 @@ typedef struct yoke_process {
 } yoke_process;
 
 typedef struct yoke_process_options {
-    size_t size;             /* sizeof(yoke_process_options) */
-    size_t arg_size;         /* bytes at arg */
-    const char *name;        /* copied, cut to 31 bytes; NULL: "Process-1", "Process-2", ... */
+    size_t size;      /* sizeof(yoke_process_options) */
+    size_t arg_size;  /* bytes at arg */
+    const char *name; /* copied, cut to 31 bytes; NULL: "Process-1", "Process-2", ... */
     yoke_start start;
 } yoke_process_options;
 

@@ -26,8 +26,8 @@ typedef struct yoke_task {
     const char *name;
     int (*run)(const void *in, void *out);
     size_t in_size;
-    size_t out_size;         /* 0: no result */
-    uint64_t id;             /* 0 until it is registered; then its number in the order of registration */
+    size_t out_size; /* 0: no result */
+    uint64_t id;     /* 0 until it is registered; then its number in the order of registration */
 } yoke_task;
 
 /* yoke_task_register -- gives the task its number; called by the macros before main, or when the module is loaded.  Borrowed

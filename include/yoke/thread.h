@@ -46,11 +46,11 @@ typedef struct yoke_thread {
 #define YOKE_THREAD_EXITED (-0x7fffffff)
 
 typedef struct yoke_thread_options {
-    size_t size;             /* sizeof(yoke_thread_options) */
-    void *arg;               /* given to run; borrowed until run returns */
-    const char *name;        /* copied, cut to 31 bytes; NULL: "Thread-1", "Thread-2", ... */
-    size_t stack_size;       /* bytes, rounded up to pages; 0: the system's default (8 MiB, less by ulimit -s) */
-    const int *cpus;         /* the CPUs it may run on, by number; copied; NULL: those of its starter */
+    size_t size;       /* sizeof(yoke_thread_options) */
+    void *arg;         /* given to run; borrowed until run returns */
+    const char *name;  /* copied, cut to 31 bytes; NULL: "Thread-1", "Thread-2", ... */
+    size_t stack_size; /* bytes, rounded up to pages; 0: the system's default (8 MiB, less by ulimit -s) */
+    const int *cpus;   /* the CPUs it may run on, by number; copied; NULL: those of its starter */
     size_t n_cpus;
 } yoke_thread_options;
 

@@ -19,8 +19,8 @@ extern "C" {
 /* Nanoseconds of CLOCK_MONOTONIC. */
 typedef int64_t yoke_time;
 
-#define YOKE_NOW ((yoke_time)0)                /* a deadline that has passed: try once, do not wait */
-#define YOKE_FOREVER ((yoke_time)INT64_MAX)    /* a deadline that never comes */
+#define YOKE_NOW ((yoke_time)0)             /* a deadline that has passed: try once, do not wait */
+#define YOKE_FOREVER ((yoke_time)INT64_MAX) /* a deadline that never comes */
 
 /* yoke_now -- the present. */
 YOKE_API yoke_time yoke_now(void);

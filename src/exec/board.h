@@ -33,10 +33,10 @@
 enum yk_word_state {
     YK_READY = 0,
     YK_CLAIMED,
-    YK_RAN,          /* every code is 0 */
-    YK_MIXED,        /* look at the codes */
-    YK_HAS_CRASHED,  /* one item; its code says how (as yoke_status.code) */
-    YK_OVERDUE,      /* one item, killed for its timeout */
+    YK_RAN,         /* every code is 0 */
+    YK_MIXED,       /* look at the codes */
+    YK_HAS_CRASHED, /* one item; its code says how (as yoke_status.code) */
+    YK_OVERDUE,     /* one item, killed for its timeout */
     YK_SKIPPED,
     YK_ORPHAN
 };
@@ -69,10 +69,10 @@ static inline size_t yk_word_count(uint64_t word)
  *
  * An item that does not belong to the worker's chunk is an old one, and says that nothing of the chunk has started. */
 enum yk_phase {
-    YK_NOTHING = 0,  /* no item yet */
-    YK_STARTED,      /* its code has been started, and every item of the chunk before it has ended */
-    YK_ENDED,        /* it has ended too */
-    YK_DOOMED        /* its time is up: written by the supervisor in place of STARTED; the worker will be killed */
+    YK_NOTHING = 0, /* no item yet */
+    YK_STARTED,     /* its code has been started, and every item of the chunk before it has ended */
+    YK_ENDED,       /* it has ended too */
+    YK_DOOMED       /* its time is up: written by the supervisor in place of STARTED; the worker will be killed */
 };
 
 static inline uint64_t yk_progress(enum yk_phase phase, size_t index, uint64_t serial)
@@ -92,15 +92,15 @@ static inline size_t yk_progress_index(uint64_t progress)
 
 struct yk_desk {
     /* Written by the worker; by the supervisor before it forks the worker and after it has reaped it. */
-    _Alignas(2 * YK_LINE) yk_a32 inside;     /* 1 + the job that it is in, 0: in none.  A job with somebody inside is not
-                                              * taken down */
-    yk_a32 up;                               /* 1: its initializer has succeeded */
-    yk_a32 left;                             /* 1: it ended in good order, because the pool was closed */
+    /* 1 + the job that it is in, 0: in none.  A job with somebody inside is not taken down. */
+    _Alignas(2 * YK_LINE) yk_a32 inside;
+    yk_a32 up;   /* 1: its initializer has succeeded */
+    yk_a32 left; /* 1: it ended in good order, because the pool was closed */
     yk_a64 progress;
-    yk_a64 started_at;                       /* when the item started; kept in jobs with a timeout */
-    /* Written by the supervisor; taken back by the host when the job ends. */
-    _Alignas(2 * YK_LINE) yk_a64 orphan;     /* hint: where the orphan stands that this desk's dead worker left,
-                                              * 1 + job in the low half, item in the high half; 0: none */
+    yk_a64 started_at; /* when the item started; kept in jobs with a timeout */
+    /* Hint: where the orphan stands that this desk's dead worker left, 1 + job in the low half, item in the high half; 0: none.
+     * Written by the supervisor; taken back by whoever claims it, or by the host when the job ends. */
+    _Alignas(2 * YK_LINE) yk_a64 orphan;
 };
 
 /* ---- a job: one map ---- */
@@ -108,14 +108,14 @@ struct yk_desk {
 struct yk_shared_job {
     /* Written by the host before it publishes the job, constant until it has ended. */
     _Alignas(2 * YK_LINE) struct yk_items items;
-    yk_a64 *words;             /* one for each item */
-    int32_t *codes;            /* one for each item; written by the worker that ran it, or for a crashed one */
-    char *scratch;             /* results that nobody wants: out_stride bytes for each worker */
+    yk_a64 *words;  /* one for each item */
+    int32_t *codes; /* one for each item; written by the worker that ran it, or for a crashed one */
+    char *scratch;  /* results that nobody wants: out_stride bytes for each worker */
     size_t scratch_stride;
-    size_t chunk;              /* 0: by measurement */
+    size_t chunk; /* 0: by measurement */
     bool fail_fast;
-    yk_a64 serial;             /* differs from that of every other job */
-    yk_a64 timeout_ns;         /* of an item; 0: none, and when the job has ended; the supervisor looks at any time */
+    yk_a64 serial;     /* differs from that of every other job */
+    yk_a64 timeout_ns; /* of an item; 0: none, and when the job has ended; the supervisor looks at any time */
 
     /* Hint: the first item that may be READY.  Moved by CAS, by anybody, to the end of the chunk that stands there. */
     _Alignas(2 * YK_LINE) yk_a64 cursor;
@@ -135,13 +135,13 @@ enum yk_mode { YK_SERVING = 0, YK_CLOSING, YK_KILLING };
 
 /* The shared part. */
 struct yk_control {
-    struct yk_alive supervisor;                       /* dies with it */
-    yk_a32 mode;                                      /* enum yk_mode; written by the host */
-    yk_a32 verdict;                                   /* written by the supervisor: 0, or why the pool cannot work (positive) */
-    yk_a32 n_up;                                      /* counts the workers that came up; the host sleeps on it in open */
+    struct yk_alive supervisor; /* dies with it */
+    yk_a32 mode;                /* enum yk_mode; written by the host */
+    yk_a32 verdict;             /* written by the supervisor: 0, or why the pool cannot work (positive) */
+    yk_a32 n_up;                /* counts the workers that came up; the host sleeps on it in open */
     /* The queue of jobs: entry i lies at ring[i % N] and says 1 + job in its low half, the low half of i in its high one. */
-    _Alignas(2 * YK_LINE) yk_a64 head;                /* hint: first entry with work; moved by CAS, by anybody */
-    _Alignas(2 * YK_LINE) yk_a64 ring[YK_N_JOBS];     /* written by the host */
+    _Alignas(2 * YK_LINE) yk_a64 head;            /* hint: first entry with work; moved by CAS, by anybody */
+    _Alignas(2 * YK_LINE) yk_a64 ring[YK_N_JOBS]; /* written by the host */
     struct yk_shared_job jobs[YK_N_JOBS];
 };
 
@@ -151,9 +151,9 @@ struct yk_board {
     struct yk_exec_options options;
     struct yk_park park;
     struct yk_control *control;
-    yk_a64 *orphans;          /* shared; hint: a bit for each desk that has an orphan; set by the supervisor, cleared by whoever
-                               * finds it gone */
-    struct yk_desk *desks;    /* shared; one for each worker */
+    /* Shared.  Hint: a bit for each desk that has an orphan; set by the supervisor, cleared by whoever finds it gone. */
+    yk_a64 *orphans;
+    struct yk_desk *desks; /* shared; one for each worker */
 };
 
 /* Bytes of shared memory that a board for so many workers takes, and its making in zero memory of that size. */

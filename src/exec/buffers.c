@@ -179,7 +179,7 @@ bool yk_buffers_unload(struct yk_buffers *b, struct yk_map *map, yoke_state rest
     size_t n = map->items.n, i, count;
 
     for (i = 0; i < n; i += count) {
-        uint64_t word = yk_load_acq(&b->words[i]);    /* pairs with the release in yk_claim_finish and resolve */
+        uint64_t word = yk_load_acq(&b->words[i]); /* pairs with the release in yk_claim_finish and resolve */
         enum yk_word_state state = yk_word_state(word);
 
         /* After the first chunk that nobody has claimed there is none that anybody has. */

@@ -8,13 +8,13 @@
 #include "ipc/arena.h"
 
 struct yk_buffers {
-    yk_a64 *words;       /* all READY between two maps */
+    yk_a64 *words; /* all READY between two maps */
     size_t n_words;
     char *data;
     size_t data_size;
     /* Of the map that is loaded: */
     const int32_t *codes;
-    const char *out;     /* where the workers leave the results; NULL: nowhere */
+    const char *out; /* where the workers leave the results; NULL: nowhere */
 };
 
 /* Makes room for the map, copies its items in, and fills the job's items, words, codes and scratch.  What already lies in the

@@ -7,7 +7,13 @@
 
 #include "base/base.h"
 
-enum { YK_CHUNK_FIRST = 1, YK_CHUNK_GROWTH = 8, YK_CHUNK_SHORT_NS = 50000, YK_CHUNK_NS = 100000, YK_CHUNK_LONG_NS = 200000 };
+enum {
+    YK_CHUNK_FIRST = 1,
+    YK_CHUNK_GROWTH = 8,
+    YK_CHUNK_SHORT_NS = 50000,
+    YK_CHUNK_NS = 100000,
+    YK_CHUNK_LONG_NS = 200000
+};
 
 /* yk_chunk_next -- the next chunk's size, at least 1, after `last` items (at least 1) that took `ns`. */
 static inline size_t yk_chunk_next(size_t last, int64_t ns, size_t remaining, unsigned workers)

@@ -281,7 +281,7 @@ static void resolve(struct yk_board *board, unsigned w, int code, bool killing)
 static void ring_all(struct yk_board *board)
 {
     for (unsigned j = 0; j < YK_N_JOBS; j++) {
-        yk_swap_aar(&board->control->jobs[j].bell, 2);    /* pairs with the host's swap, as in yk_shared_job_ring */
+        yk_swap_aar(&board->control->jobs[j].bell, 2); /* pairs with the host's swap, as in yk_shared_job_ring */
         yk_futex_wake(&board->control->jobs[j].bell, 1, true);
     }
 }
@@ -293,7 +293,7 @@ void yk_claim_bury(struct yk_board *board, unsigned w, int code, bool killing)
     resolve(board, w, code, killing);
     yk_store_rel(&desk->up, 0);
     yk_store_rel(&desk->left, 0);
-    (void)yk_swap_seq(&desk->inside, 0);    /* seq: after the orphan is posted; see board.c */
+    (void)yk_swap_seq(&desk->inside, 0); /* seq: after the orphan is posted; see board.c */
     yk_park_dead(&board->park, w);
     ring_all(board);
 }

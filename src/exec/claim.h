@@ -18,9 +18,9 @@ struct yk_claim {
 struct yk_claimer {
     struct yk_board *board;
     unsigned worker;
-    unsigned job;         /* 1 + the job that it is inside, 0: none */
-    size_t want;          /* items to claim at a time, where the job leaves it open; set by the worker */
-    uint64_t serial;      /* of the job that `want` was measured in */
+    unsigned job;    /* 1 + the job that it is inside, 0: none */
+    size_t want;     /* items to claim at a time, where the job leaves it open; set by the worker */
+    uint64_t serial; /* of the job that `want` was measured in */
 };
 
 /* Worker: claims the next chunk, in the order of the jobs and their items, what a dead worker left over first.  False, and
@@ -45,7 +45,7 @@ static inline void yk_item_start(struct yk_desk *desk, uint64_t progress, bool t
 static inline bool yk_item_end(struct yk_desk *desk, uint64_t progress, bool timed)
 {
     if (!timed)
-        return true;    /* the start of the next one, or the word of the chunk, says so */
+        return true; /* the start of the next one, or the word of the chunk, says so */
     /* acq_rel: result and code before the mark; only one of this CAS and the supervisor's succeeds */
     return yk_cas_aar(&desk->progress, &progress, progress - YK_STARTED + YK_ENDED);
 }

@@ -13,9 +13,9 @@
 /* The items of a map, as a worker sees them; plain data, so that it can lie in shared memory. */
 struct yk_items {
     int (*run)(const void *in, void *out);
-    const char *in;                 /* items of in_size bytes; or NULL and */
-    const char *const *strings;     /* an array of strings */
-    char *out;                      /* results of out_size bytes; NULL: dropped */
+    const char *in;             /* items of in_size bytes; or NULL and */
+    const char *const *strings; /* an array of strings */
+    char *out;                  /* results of out_size bytes; NULL: dropped */
     size_t in_size;
     size_t out_size;
     size_t n;
@@ -25,12 +25,12 @@ struct yk_items {
 struct yk_map {
     struct yk_items items;
     const yoke_task *task;
-    yoke_status *statuses;          /* NULL, or one for each item */
-    size_t chunk;                   /* 0: by measurement */
-    int64_t item_timeout_ns;        /* 0: none */
+    yoke_status *statuses;   /* NULL, or one for each item */
+    size_t chunk;            /* 0: by measurement */
+    int64_t item_timeout_ns; /* 0: none */
     bool fail_fast;
-    yk_a64 bad;                     /* items that did not succeed; written by yk_map_end */
-    yk_a64 ended;                   /* items that have ended; written by yk_map_end */
+    yk_a64 bad;   /* items that did not succeed; written by yk_map_end */
+    yk_a64 ended; /* items that have ended; written by yk_map_end */
 };
 
 /* yk_map_begin -- from here on nothing of the map can fail as a whole: the statuses are made ready.  Called by the executor,
@@ -43,7 +43,7 @@ void yk_map_end(struct yk_map *map, size_t first, size_t count, yoke_state state
 
 struct yk_exec_options {
     unsigned workers;
-    int (*initializer)(void *arg);  /* or NULL */
+    int (*initializer)(void *arg); /* or NULL */
     void *initializer_arg;
     yoke_start start;
 };
@@ -52,16 +52,16 @@ struct yk_exec_options {
  * the process, and that nothing is handed down after close. */
 struct yk_executor {
     const char *name;
-    bool can_kill;                                               /* item_timeout works */
+    bool can_kill; /* item_timeout works */
     int (*open)(const struct yk_exec_options *options, void **ret_self);
-    int (*map)(void *self, struct yk_map *map);                  /* 0, or a code with nothing run */
+    int (*map)(void *self, struct yk_map *map); /* 0, or a code with nothing run */
     void *(*alloc)(void *self, size_t size);
-    bool (*dealloc)(void *self, void *memory);                   /* false: it is not its own */
-    void (*close)(void *self);                                   /* no map will come any more */
+    bool (*dealloc)(void *self, void *memory); /* false: it is not its own */
+    void (*close)(void *self);                 /* no map will come any more */
     void (*terminate)(void *self);
-    int (*join)(void *self);                                     /* after close or terminate */
-    void (*free)(void *self);                                    /* after join */
-    void (*forget)(void *self);                                  /* in a fork of the owner: gives back what is only memory */
+    int (*join)(void *self);    /* after close or terminate */
+    void (*free)(void *self);   /* after join */
+    void (*forget)(void *self); /* in a fork of the owner: gives back what is only memory */
 };
 
 extern const struct yk_executor yk_serial;
@@ -70,9 +70,9 @@ extern const struct yk_executor yk_processes;
 
 /* Where the calling thread is: what yoke_task_index and yoke_worker_index tell.  One per thread. */
 struct yk_current {
-    size_t index;        /* of the item */
-    int worker;          /* -1 outside a worker */
-    const void *self;    /* the executor whose worker it is, or NULL */
+    size_t index;     /* of the item */
+    int worker;       /* -1 outside a worker */
+    const void *self; /* the executor whose worker it is, or NULL */
 };
 
 struct yk_current *yk_current(void);

@@ -20,16 +20,16 @@ enum { RUNNING = 0, AWAITED = 1, ENDED = 2 };
 struct yk_job {
     struct yk_map *map;
     yk_a32 *cancelled;
-    size_t n;                             /* items; here too, for tickets that outlive the map */
+    size_t n; /* items; here too, for tickets that outlive the map */
     size_t n_tickets;
-    size_t chunk;                         /* 0: by measurement */
+    size_t chunk; /* 0: by measurement */
     unsigned workers;
-    yk_a32 stopped;                       /* 1 after the first failure of a fail-fast map; written by that item's worker */
-    _Alignas(2 * YK_LINE) yk_a64 cursor;  /* the first item that nobody has claimed; any worker */
-    _Alignas(2 * YK_LINE) yk_a64 left;    /* items of which no worker has told that they ended; any worker */
+    yk_a32 stopped; /* 1 after the first failure of a fail-fast map; written by that item's worker */
+    _Alignas(2 * YK_LINE) yk_a64 cursor; /* the first item that nobody has claimed; any worker */
+    _Alignas(2 * YK_LINE) yk_a64 left;   /* items of which no worker has told that they ended; any worker */
     yk_a64 references;
-    yk_a32 word;                          /* RUNNING to AWAITED: the caller; to ENDED: who told of the last item */
-    struct yk_ticket tickets[];           /* then the spare memory of each */
+    yk_a32 word;                /* RUNNING to AWAITED: the caller; to ENDED: who told of the last item */
+    struct yk_ticket tickets[]; /* then the spare memory of each */
 };
 
 static void ticket_init(struct yk_ticket *ticket, struct yk_job *job, void *spare)

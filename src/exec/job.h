@@ -16,11 +16,11 @@ struct yk_job;
 struct yk_ticket {
     _Alignas(2 * YK_LINE) struct yk_inject_node node; /* first: a popped node is its ticket */
     struct yk_job *job;
-    size_t at, end;     /* items that were claimed and have not ended; while a task runs, it runs `at` */
-    size_t chunk;       /* how many to claim next, when that is measured */
-    size_t done;        /* items that succeeded, of which the map was not told yet */
-    size_t ended;       /* items that ended otherwise; the map knows, the job does not yet */
-    void *spare;        /* for yk_run_item */
+    size_t at, end; /* items that were claimed and have not ended; while a task runs, it runs `at` */
+    size_t chunk;   /* how many to claim next, when that is measured */
+    size_t done;    /* items that succeeded, of which the map was not told yet */
+    size_t ended;   /* items that ended otherwise; the map knows, the job does not yet */
+    void *spare;    /* for yk_run_item */
 };
 
 /* yk_job_new -- a job for at most `workers` workers.  `cancelled`, borrowed while the map runs, stops it from outside when it

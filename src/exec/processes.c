@@ -22,18 +22,18 @@
 struct processes {
     struct yk_arena arena;
     struct yk_board board;
-    int control;                             /* a byte here makes the supervisor look at the board */
-    struct yk_zygote *zygote;                /* the supervisor's parent; NULL: this process is */
+    int control;              /* a byte here makes the supervisor look at the board */
+    struct yk_zygote *zygote; /* the supervisor's parent; NULL: this process is */
     struct yk_child supervisor;
-    uint64_t n_tasks;                        /* tasks that the workers know */
+    uint64_t n_tasks; /* tasks that the workers know */
     int64_t spin_ns;
-    yoke_lock lock;                          /* guards what follows */
-    uint64_t tail;                           /* entries published so far */
-    uint64_t serial;                         /* jobs so far */
+    yoke_lock lock;  /* guards what follows */
+    uint64_t tail;   /* entries published so far */
+    uint64_t serial; /* jobs so far */
     bool taken[YK_N_JOBS];
-    bool reaped;                             /* the supervisor was joined */
-    yk_a32 returned;                         /* counts the places given back: where a map without a place sleeps */
-    struct yk_buffers buffers[YK_N_JOBS];    /* of whoever took the place */
+    bool reaped;                          /* the supervisor was joined */
+    yk_a32 returned;                      /* counts the places given back: where a map without a place sleeps */
+    struct yk_buffers buffers[YK_N_JOBS]; /* of whoever took the place */
 };
 
 /* ---- opening ---- */
@@ -243,13 +243,13 @@ static void return_place(struct processes *p, unsigned j)
     yoke_lock_acquire(&p->lock);
     p->taken[j] = false;
     yoke_lock_release(&p->lock);
-    yk_add_aar(&p->returned, 1);    /* pairs with the acquire in wait_for_place */
+    yk_add_aar(&p->returned, 1); /* pairs with the acquire in wait_for_place */
     yk_futex_wake(&p->returned, 1, false);
 }
 
 static void poke(struct processes *p)
 {
-    (void)yk_send(p->control, "", 1, NULL, 0);    /* fails only if the supervisor is gone */
+    (void)yk_send(p->control, "", 1, NULL, 0); /* fails only if the supervisor is gone */
 }
 
 /* Fills in what load has not; nobody sees the job yet. */
@@ -366,8 +366,9 @@ static void processes_close(void *self)
     struct processes *p = self;
 
     yoke_lock_acquire(&p->lock);
+    /* seq: before the wake; pairs with the acquire in yk_board_visible */
     if (yk_load_acq(&p->board.control->mode) == YK_SERVING)
-        yk_store_seq(&p->board.control->mode, YK_CLOSING);    /* before the wake: pairs with the acquire in yk_board_visible */
+        yk_store_seq(&p->board.control->mode, YK_CLOSING);
     yoke_lock_release(&p->lock);
     yk_park_wake_all(&p->board.park);
     poke(p);

@@ -10,7 +10,7 @@
 
 struct serial {
     yoke_lock turn;
-    yk_aptr holder;           /* the yk_current of the thread that has the turn; written by that thread */
+    yk_aptr holder; /* the yk_current of the thread that has the turn; written by that thread */
     yk_a32 terminated;
     struct yk_memory memory;
 };

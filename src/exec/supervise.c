@@ -4,12 +4,14 @@
 /* LATER is FORK with a delay, or BREAK at the limit. */
 enum cell { REPLACE, LATER, REST, BREAK };
 
+/* clang-format off */
 static const enum cell table[YK_SUP_N_PHASES][YK_SUP_N_EVENTS] = {
     /*                 FORK_FAILED  DIED_EARLY  DIED     LEFT    */
     [YK_SUP_OPENING] = {BREAK,      BREAK,      REPLACE, REPLACE},
     [YK_SUP_SERVING] = {LATER,      LATER,      REPLACE, REPLACE},
     [YK_SUP_ENDING]  = {REST,       REST,       REST,    REST   },
 };
+/* clang-format on */
 
 struct yk_sup_step yk_supervise(enum yk_sup_phase phase, enum yk_sup_event event, unsigned failures, bool anybody_up)
 {

@@ -16,8 +16,8 @@
     X(LEFT) /* in good order */
 
 #define YK_SUP_ACTIONS(X)                                                                                              \
-    X(FORK) /* a replacement, after the delay */                                                                       \
-    X(REST) /* no replacement */                                                                                       \
+    X(FORK)  /* a replacement, after the delay */                                                                      \
+    X(REST)  /* no replacement */                                                                                      \
     X(BREAK) /* the pool cannot work */
 
 #define YK_SUP_NAME(prefix, name) prefix##name,

@@ -19,9 +19,9 @@
 
 /* One worker, as its parent sees it. */
 struct ward {
-    int pidfd;             /* -1: there is no process */
-    unsigned failures;     /* starts that failed in a row */
-    yoke_time fork_at;     /* when to fork it; YOKE_FOREVER: not at all */
+    int pidfd;         /* -1: there is no process */
+    unsigned failures; /* starts that failed in a row */
+    yoke_time fork_at; /* when to fork it; YOKE_FOREVER: not at all */
 };
 
 struct supervisor {
@@ -31,11 +31,11 @@ struct supervisor {
     int host;
     struct ward *wards;
     unsigned n_processes;
-    bool opened;           /* every worker has been up once */
-    bool killed;           /* SIGKILL was sent to all */
+    bool opened; /* every worker has been up once */
+    bool killed; /* SIGKILL was sent to all */
 };
 
-enum { TAG_CONTROL = -1, TAG_HOST = -2 };    /* others: the worker */
+enum { TAG_CONTROL = -1, TAG_HOST = -2 }; /* others: the worker */
 
 /* Does not return: with this process go its workers, and the host sees it. */
 static _Noreturn void break_pool(struct supervisor *s, int why)
@@ -123,7 +123,7 @@ static void fork_worker(struct supervisor *s, unsigned w)
     ward->fork_at = YOKE_FOREVER;
     s->n_processes++;
     rc = yk_poll_add(&s->poll, pidfd, w);
-    if (rc < 0)    /* it could die unseen */
+    if (rc < 0) /* it could die unseen */
         break_pool(s, -rc);
 }
 
@@ -164,7 +164,7 @@ static yoke_time enforce_timeouts(struct supervisor *s, yoke_time now)
 
         if (timeout == 0)
             continue;
-        next = yk_min(next, now + timeout);    /* whatever starts later */
+        next = yk_min(next, now + timeout); /* whatever starts later */
         for (unsigned w = 0; w < s->board->n_workers; w++) {
             struct yk_desk *desk = &s->board->desks[w];
             uint64_t progress = yk_load_acq(&desk->progress);
@@ -253,7 +253,7 @@ int yk_supervisor_main(struct yk_board *board, int control, int host)
     if (rc == 0 && !s.wards)
         rc = -ENOMEM;
     if (rc == 0 && !yk_alive_armed(&board->control->supervisor))
-        rc = -ENOSYS;    /* the host would not learn of its death */
+        rc = -ENOSYS; /* the host would not learn of its death */
     if (rc == 0)
         rc = yk_poll_add(&s.poll, control, (uint64_t)TAG_CONTROL);
     if (rc == 0)

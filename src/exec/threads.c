@@ -33,10 +33,10 @@ enum { SEARCH_NS = 30000 };
 struct worker {
     _Alignas(2 * YK_LINE) struct pool *pool;
     int index;
-    unsigned generation;          /* how often its thread was replaced */
-    bool ready;                   /* its initializer has succeeded */
-    struct yk_ticket *ticket;     /* what it works on, or NULL */
-    yoke_thread threads[2];       /* generation g is threads[g % 2]: g joins g - 1 and leaves its place to g + 1 */
+    unsigned generation;      /* how often its thread was replaced */
+    bool ready;               /* its initializer has succeeded */
+    struct yk_ticket *ticket; /* what it works on, or NULL */
+    yoke_thread threads[2];   /* generation g is threads[g % 2]: g joins g - 1 and leaves its place to g + 1 */
 };
 
 struct pool {
@@ -44,10 +44,10 @@ struct pool {
     int64_t spin_ns;
     struct yk_park park;
     struct yk_memory memory;
-    yk_a32 cancelled;             /* written by terminate; read before each item */
-    yk_a32 starting;              /* workers that have not reported to open */
-    yk_a32 failed;                /* workers whose initializer failed; written by them */
-    yk_a32 alive;                 /* workers that have a thread; counted down by each, awaited by join */
+    yk_a32 cancelled; /* written by terminate; read before each item */
+    yk_a32 starting;  /* workers that have not reported to open */
+    yk_a32 failed;    /* workers whose initializer failed; written by them */
+    yk_a32 alive;     /* workers that have a thread; counted down by each, awaited by join */
     struct yk_inject queue;
     _Alignas(2 * YK_LINE) yk_a64 state;
     struct worker workers[];

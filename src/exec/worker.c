@@ -53,7 +53,7 @@ static void work_on(struct yk_claimer *me, const struct yk_claim *claim)
 
     run_chunk(me, claim);
     if (measured)
-        me->want = yk_chunk_next(claim->count, yoke_now() - start, SIZE_MAX, 1);    /* the share is the claim's matter */
+        me->want = yk_chunk_next(claim->count, yoke_now() - start, SIZE_MAX, 1); /* the share is the claim's matter */
     yk_flush_output();
 }
 

@@ -14,9 +14,9 @@ struct yk_block;
 struct yk_arena {
     char *base;
     size_t size;
-    int fd;                     /* -1: not open */
+    int fd; /* -1: not open */
     yoke_lock lock;
-    struct yk_block *blocks;    /* by address, without gaps; under lock */
+    struct yk_block *blocks; /* by address, without gaps; under lock */
 };
 
 /* Reserves as much as it can up to `reserve` bytes, not less than `least`. */

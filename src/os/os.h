@@ -32,9 +32,9 @@ int yk_futex_wake(yk_a32 *word, int n, bool shared);
 /* A word in shared memory that the kernel changes when the process (its main thread) that armed it dies, however it dies, and
  * on which it then wakes a sleeper: one entry of a robust futex list.  Zero bytes: not armed. */
 struct yk_alive {
-    yk_a32 word;         /* 0 not armed; else armed, until yk_alive_dead */
+    yk_a32 word; /* 0 not armed; else armed, until yk_alive_dead */
     uint32_t reserved;
-    void *next;          /* the kernel's list; written by arm */
+    void *next; /* the kernel's list; written by arm */
     void *head[3];
 };
 

@@ -11,11 +11,11 @@
 
 struct yoke_pool {
     const struct yk_executor *executor;
-    void *self;              /* the executor's */
-    int owner;               /* pid of the process that opened it */
+    void *self; /* the executor's */
+    int owner;  /* pid of the process that opened it */
     unsigned workers;
-    yk_a64 gate;             /* bit 0: closed; the others: maps that run */
-    yk_a32 down;             /* 0 open, 1 somebody is telling the executor, 2 it was told; where join sleeps */
+    yk_a64 gate; /* bit 0: closed; the others: maps that run */
+    yk_a32 down; /* 0 open, 1 somebody is telling the executor, 2 it was told; where join sleeps */
 };
 
 enum { CLOSED = 1, ONE_MAP = 2 };
@@ -48,8 +48,8 @@ int yoke_pool_open_with(yoke_pool **ret_pool, const yoke_pool_options *options)
     yoke_pool *pool;
     int rc;
 
-    if (!ret_pool || !options || options->size < sizeof *options || !executor_of(options->kind) || options->workers < 0 ||
-        options->workers > YOKE_WORKERS_MAX || (unsigned)options->start > YOKE_EXEC)
+    if (!ret_pool || !options || options->size < sizeof *options || !executor_of(options->kind) ||
+        options->workers < 0 || options->workers > YOKE_WORKERS_MAX || (unsigned)options->start > YOKE_EXEC)
         return -EINVAL;
     pool = calloc(1, sizeof *pool);
     if (!pool)
@@ -88,7 +88,7 @@ static void tell_down(yoke_pool *pool, void (*tell)(void *self))
     if (!yk_cas_aar(&pool->down, &open, 1))
         return;
     tell(pool->self);
-    yk_store_rel(&pool->down, 2);    /* pairs with the acquire in join */
+    yk_store_rel(&pool->down, 2); /* pairs with the acquire in join */
     yk_futex_wake(&pool->down, __INT_MAX__, false);
 }
 
@@ -115,7 +115,7 @@ static int timeout_of(double seconds, int64_t *ret_ns)
 {
     if (!(seconds >= 0))
         return -EINVAL;
-    if (seconds == 0 || seconds >= 9e9)    /* 285 years: no limit */
+    if (seconds == 0 || seconds >= 9e9) /* 285 years: no limit */
         *ret_ns = 0;
     else
         *ret_ns = yk_max((int64_t)(seconds * 1e9), 1);

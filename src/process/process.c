@@ -14,10 +14,10 @@
 struct process {
     int owner;
     struct yk_child child;
-    struct yk_zygote own;       /* its own zygote; socket -1: it came from that of yoke_init */
+    struct yk_zygote own; /* its own zygote; socket -1: it came from that of yoke_init */
     yoke_lock lock;
-    yk_a32 ended;               /* 1 once `how` is known; written under the lock */
-    yoke_exit how;              /* written under the lock, before `ended` */
+    yk_a32 ended;  /* 1 once `how` is known; written under the lock */
+    yoke_exit how; /* written under the lock, before `ended` */
     char name[32];
 };
 
@@ -114,7 +114,7 @@ static int wait_ended(struct process *self, yoke_time deadline)
     if (!yk_load_rlx(&self->ended)) {
         rc = yk_child_report(&self->child, YOKE_FOREVER, &self->how);
         if (rc == 0)
-            yk_store_rel(&self->ended, 1);    /* pairs with the acquire above */
+            yk_store_rel(&self->ended, 1); /* pairs with the acquire above */
     }
     yoke_lock_release(&self->lock);
     return rc;

@@ -139,7 +139,6 @@ static int spawn(struct server *server, const struct yk_request *request, int re
     return 0;
 }
 
-
 static void serve_kill(const struct server *server, int pid)
 {
     for (const struct served *child = server->children; child; child = child->next)

@@ -16,15 +16,15 @@ enum { YK_SIGKILL = 9, YK_SIGTERM = 15 };
 
 enum yk_request_kind {
     YK_REQUEST_SPAWN,
-    YK_REQUEST_KILL,    /* these without a reply */
-    YK_REQUEST_LAST,    /* that child was the only one: lets go of the program's descriptors */
+    YK_REQUEST_KILL, /* these without a reply */
+    YK_REQUEST_LAST, /* that child was the only one: lets go of the program's descriptors */
     YK_REQUEST_END
 };
 
 struct yk_request {
     enum yk_request_kind kind;
-    int pid;                                                     /* KILL */
-    bool any_code;    /* SPAWN, from here on: `user` need not lie in a module */
+    int pid;       /* KILL */
+    bool any_code; /* SPAWN, from here on: `user` need not lie in a module */
     int (*run)(void *arg, const int *fds, unsigned n_fds);
     int (*user)(void *arg);
     size_t arg_size;

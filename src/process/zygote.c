@@ -13,7 +13,7 @@
 /* Written by yoke_init and yoke_done, which run alone, and in the child of a fork. */
 static struct {
     struct yk_zygote zygote;
-    int pid;                /* of the process whose it is; 0: none */
+    int pid; /* of the process whose it is; 0: none */
 } root;
 
 static yoke_lock request_lock;
@@ -228,8 +228,11 @@ static int ask(const struct yk_zygote *zygote, const struct yk_request *request,
 
 int yk_zygote_spawn(struct yk_zygote *zygote, const struct yk_spawn *spawn, struct yk_child *ret_child)
 {
-    struct yk_request request = {.kind = YK_REQUEST_SPAWN, .any_code = zygote != yk_zygote_root(), .run = spawn->run,
-                                 .user = spawn->user, .arg_size = spawn->arg_size};
+    struct yk_request request = {.kind = YK_REQUEST_SPAWN,
+                                 .any_code = zygote != yk_zygote_root(),
+                                 .run = spawn->run,
+                                 .user = spawn->user,
+                                 .arg_size = spawn->arg_size};
     struct yk_child child = {0};
     struct yk_reply reply = {0};
     int fds[2] = {-1, -1};

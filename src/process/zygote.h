@@ -10,19 +10,19 @@
 #include "os/os.h"
 
 struct yk_zygote {
-    int socket;          /* requests go out here; -1: none */
+    int socket; /* requests go out here; -1: none */
     int pidfd;
-    uint64_t n_tasks;    /* tasks that were registered when its memory was taken */
+    uint64_t n_tasks; /* tasks that were registered when its memory was taken */
 };
 
 /* What a zygote is asked to run.  `run` gets a copy of the bytes (aligned for every type; NULL when size is 0) and the
  * descriptors, which it owns; what it returns is the exit code. */
 struct yk_spawn {
     int (*run)(void *arg, const int *fds, unsigned n_fds);
-    int (*user)(void *arg);      /* a program's own function, called by run == NULL; must be code that the zygote knows */
+    int (*user)(void *arg); /* a program's own function, called by run == NULL; must be code that the zygote knows */
     const void *arg;
     size_t arg_size;
-    int fds[3];                  /* lent for the call */
+    int fds[3]; /* lent for the call */
     unsigned n_fds;
     char name[32];
 };
@@ -30,8 +30,8 @@ struct yk_spawn {
 /* A process that a zygote runs, as its host holds it. */
 struct yk_child {
     int pid;
-    int pidfd;       /* for signals */
-    int report;      /* readable when it has ended and was reaped: yk_child_report then reads how */
+    int pidfd;  /* for signals */
+    int report; /* readable when it has ended and was reaped: yk_child_report then reads how */
 };
 
 /* The foreign-thread rule of <yoke/process.h>: 0, or -YOKE_ETHREADED, or -ENOTSUP. */

@@ -9,7 +9,7 @@
 #include "base/base.h"
 
 struct yk_inject_node {
-    yk_aptr next;            /* written by the push of the next node */
+    yk_aptr next; /* written by the push of the next node */
 };
 
 /* Zero bytes are an empty queue. */

@@ -13,17 +13,17 @@
 #include "base/base.h"
 
 struct yk_bell {
-    _Alignas(2 * YK_LINE) yk_a32 rung;     /* 0 asleep or about to be; 1 awake, or told to be */
+    _Alignas(2 * YK_LINE) yk_a32 rung; /* 0 asleep or about to be; 1 awake, or told to be */
 };
 
 struct yk_park {
-    yk_a64 *idle;            /* a bit per worker: set by its worker, cleared by it, by a waker, or for a dead one */
-    yk_a64 *searching;       /* a bit per worker: set by its worker or by a waker on its behalf; cleared by its worker, or
+    yk_a64 *idle;      /* a bit per worker: set by its worker, cleared by it, by a waker, or for a dead one */
+    yk_a64 *searching; /* a bit per worker: set by its worker or by a waker on its behalf; cleared by its worker, or
                               * (all of them) when a worker died */
     struct yk_bell *bells;
     unsigned n_workers;
-    bool shared;             /* between processes */
-    int64_t search_ns;       /* how long to search before sleeping */
+    bool shared;       /* between processes */
+    int64_t search_ns; /* how long to search before sleeping */
 };
 
 /* Bytes of memory that init wants, aligned to 128, zero. */

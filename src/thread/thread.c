@@ -30,24 +30,24 @@ enum {
     JOINING = 4,
     JOINED = 8,
     WAITED = 16,
-    UNSTARTED = 32    /* a thread that Yoke did not start: the main thread or a foreign one */
+    UNSTARTED = 32 /* a thread that Yoke did not start: the main thread or a foreign one */
 };
 
 /* Values of native that are no ID. */
 #define UNKNOWN 0
-#define WANTED UINT32_MAX          /* somebody sleeps until it is known */
-#define NEVER (UINT32_MAX - 1)     /* the start failed */
+#define WANTED UINT32_MAX      /* somebody sleeps until it is known */
+#define NEVER (UINT32_MAX - 1) /* the start failed */
 
 #define STACK_LEAST 16384
 
 /* A yoke_thread, as this file sees it (may_alias: the object was made under the public type). */
 typedef struct __attribute__((may_alias)) view {
-    struct record *record;    /* from start until joined; written by start and by the holder of JOINING */
+    struct record *record; /* from start until joined; written by start and by the holder of JOINING */
     yk_a32 state;
-    int32_t code;             /* written by the thread before RETURNED */
-    uint64_t ident;           /* this and the rest but native: written by start */
-    yk_a32 native;            /* written by the thread, or by a start that fails; WANTED by who waits */
-    uint32_t generation;      /* also written by forked, for the thread that forked */
+    int32_t code;        /* written by the thread before RETURNED */
+    uint64_t ident;      /* this and the rest but native: written by start */
+    yk_a32 native;       /* written by the thread, or by a start that fails; WANTED by who waits */
+    uint32_t generation; /* also written by forked, for the thread that forked */
     char name[32];
 } view;
 
@@ -60,7 +60,7 @@ struct record {
     view *thread;
     int (*run)(void *arg);
     void *arg;
-    struct record *previous, *next;    /* under registry.lock */
+    struct record *previous, *next; /* under registry.lock */
 };
 
 static view main_thread = {.state = {UNSTARTED}, .ident = 1, .name = "MainThread"};
@@ -71,7 +71,7 @@ static _Thread_local view *self;
 /* lock guards the list and `hooked`; the others are written in the child of a fork only, which has one thread. */
 static struct {
     yoke_lock lock;
-    bool hooked;                       /* forked will be called */
+    bool hooked; /* forked will be called */
     uint32_t generation;
     view *main;
     struct record *first, *last;

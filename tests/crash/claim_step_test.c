@@ -27,9 +27,9 @@ struct stage {
     unsigned jobs;
     size_t chunk;
     bool timed;
-    int begin_at;                 /* where the stepping begins: -1 before the first claim; or in this item of the last job */
-    bool reached_last, slept;     /* in some run the last item was started; the worker came to its sleep */
-    long n_crashed, n_whole;      /* runs in which an item crashed, and in which none did */
+    int begin_at; /* where the stepping begins: -1 before the first claim; or in this item of the last job */
+    bool reached_last, slept; /* in some run the last item was started; the worker came to its sleep */
+    long n_crashed, n_whole;  /* runs in which an item crashed, and in which none did */
 };
 
 /* The stage is one; its workers are forks. */
@@ -105,7 +105,7 @@ static void replace(struct stage *stage)
     if (pid == 0)
         _exit(yk_worker_main(&stage->board, 0));
     while (waitpid(pid, &status, 0) < 0)
-        CHECK_EQ(errno, EINTR);    /* the stepper's clock */
+        CHECK_EQ(errno, EINTR); /* the stepper's clock */
     CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
@@ -163,7 +163,7 @@ static struct stage *make_stage(unsigned jobs, size_t chunk, bool timed, int beg
 {
     size_t size = yk_board_size(WORKERS);
 
-    yk_flush_output();    /* binds what the worker calls, so that the linker's work is not stepped through */
+    yk_flush_output(); /* binds what the worker calls, so that the linker's work is not stepped through */
     here = shared_memory(sizeof *here);
     here->memory = shared_memory(size);
     here->size = size;
@@ -176,8 +176,14 @@ static struct stage *make_stage(unsigned jobs, size_t chunk, bool timed, int beg
 
 static void step(struct stage *stage, long first, long stride, long last)
 {
-    struct stepkill test = {.setup = setup, .body = work, .after = check, .arg = stage, .window = true,
-                            .first = first, .stride = stride, .last = last};
+    struct stepkill test = {.setup = setup,
+                            .body = work,
+                            .after = check,
+                            .arg = stage,
+                            .window = true,
+                            .first = first,
+                            .stride = stride,
+                            .last = last};
     long points = stepkill_each(&test);
 
     if (points == -EPERM || points == -ENOSYS)

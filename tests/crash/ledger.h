@@ -21,8 +21,8 @@ struct entry {
 
 struct ledger {
     int n;
-    struct entry *entries;     /* shared by all processes */
-    struct entry **items;      /* what is mapped */
+    struct entry *entries; /* shared by all processes */
+    struct entry **items;  /* what is mapped */
     uint32_t *results;
     yoke_status *statuses;
 };

@@ -12,10 +12,10 @@
 /* Shared by all processes: the n-th visit of `point` from now on, by the kind of process that is meant, is fatal. */
 static struct plan {
     int point;
-    int visits;      /* until it strikes; 0: never */
+    int visits; /* until it strikes; 0: never */
     int struck;
-    int only;        /* pid of the process that is meant; 0: whichever comes */
-} *plan;
+    int only; /* pid of the process that is meant; 0: whichever comes */
+} * plan;
 
 static const char *const names[] = {
 #define NAME(name) #name,
@@ -62,8 +62,8 @@ static ptrdiff_t map_ledger(yoke_pool *pool, struct ledger *l, size_t chunk)
 
 /* The points that a worker passes while there is work. */
 static const enum yk_point worker_points[] = {
-    YK_AT_JOB_ENTERED,   YK_AT_CLAIM_BEFORE, YK_AT_CLAIM_AFTER, YK_AT_ITEM_STARTED, YK_AT_ITEM_RETURNED, YK_AT_CHUNK_DONE,
-    YK_AT_JOB_LEFT,      YK_AT_JOB_RUNG,     YK_AT_PARK_IDLE,   YK_AT_PARK_SLEEP,
+    YK_AT_JOB_ENTERED, YK_AT_CLAIM_BEFORE, YK_AT_CLAIM_AFTER, YK_AT_ITEM_STARTED, YK_AT_ITEM_RETURNED,
+    YK_AT_CHUNK_DONE,  YK_AT_JOB_LEFT,     YK_AT_JOB_RUNG,    YK_AT_PARK_IDLE,    YK_AT_PARK_SLEEP,
 };
 
 TEST(points_a_worker_killed_at_any_costs_at_most_its_item)
@@ -161,7 +161,8 @@ static void become_host(enum yk_point point)
 
 TEST(points_a_host_killed_takes_everything_along)
 {
-    static const enum yk_point points[] = {YK_AT_PUBLISH_BEFORE, YK_AT_PUBLISH_AFTER, YK_AT_WAKE_TAKEN, YK_AT_WAKE_RUNG};
+    static const enum yk_point points[] = {YK_AT_PUBLISH_BEFORE, YK_AT_PUBLISH_AFTER, YK_AT_WAKE_TAKEN,
+                                           YK_AT_WAKE_RUNG};
 
     CHECK_EQ(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
     for (int p = 0; p < 4; p++) {

@@ -83,7 +83,7 @@ TEST(waits_end_at_their_deadline_and_use_no_cpu)
 
 struct box {
     yoke_event event;
-    int value;    /* plain: written before set */
+    int value; /* plain: written before set */
 };
 
 static int wait_value(void *arg)

@@ -31,8 +31,12 @@ static inline void executor_end(struct executor *x)
 /* Items and results are arrays of their types; the rest are fields of struct yk_map. */
 #define MAP(task, in_array, out_array, n_items, ...)                                                                   \
     {                                                                                                                  \
-        .items = {.run = (task), .in = (const char *)(in_array), .out = (char *)(out_array),                           \
-                  .in_size = sizeof *(in_array), .out_size = sizeof *(out_array), .n = (n_items)},                     \
+        .items = {.run = (task),                                                                                       \
+                  .in = (const char *)(in_array),                                                                      \
+                  .out = (char *)(out_array),                                                                          \
+                  .in_size = sizeof *(in_array),                                                                       \
+                  .out_size = sizeof *(out_array),                                                                     \
+                  .n = (n_items)},                                                                                     \
         __VA_ARGS__                                                                                                    \
     }
 
@@ -141,8 +145,12 @@ static inline void check_strings(struct executor *x)
 {
     const char *strings[] = {"", "a", "three", "two words"};
     size_t lengths[4] = {9, 9, 9, 99};
-    struct yk_map map = {.items = {.run = task_length, .strings = strings, .out = (char *)lengths,
-                                   .in_size = 1, .out_size = sizeof *lengths, .n = 4}};
+    struct yk_map map = {.items = {.run = task_length,
+                                   .strings = strings,
+                                   .out = (char *)lengths,
+                                   .in_size = 1,
+                                   .out_size = sizeof *lengths,
+                                   .n = 4}};
 
     CHECK_EQ(executor_map(x, &map), 0);
     CHECK(lengths[0] == 0 && lengths[1] == 1 && lengths[2] == 5 && lengths[3] == 9);

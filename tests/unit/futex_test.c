@@ -111,7 +111,7 @@ static void nothing(int number)
 
 TEST(a_signal_lets_the_caller_look_again)
 {
-    struct sigaction action = {.sa_handler = nothing};    /* no SA_RESTART: the call ends with EINTR */
+    struct sigaction action = {.sa_handler = nothing}; /* no SA_RESTART: the call ends with EINTR */
     struct sleeper sleeper;
     yk_a32 word = {0};
 

@@ -109,9 +109,18 @@ static void half_a_push(int n_before)
     CHECK(!yk_inject_visible(&queue));
 }
 
-TEST(inject_half_a_push_onto_nothing) { half_a_push(0); }
-TEST(inject_half_a_push_onto_one) { half_a_push(1); }
-TEST(inject_half_a_push_onto_two) { half_a_push(2); }
+TEST(inject_half_a_push_onto_nothing)
+{
+    half_a_push(0);
+}
+TEST(inject_half_a_push_onto_one)
+{
+    half_a_push(1);
+}
+TEST(inject_half_a_push_onto_two)
+{
+    half_a_push(2);
+}
 
 /* ---- many at once: each node is freed by whoever pops it ---- */
 

@@ -82,7 +82,7 @@ TEST(waiting_uses_no_cpu)
 struct counted {
     yoke_lock lock;
     long rounds;
-    long a, b;    /* plain: a race here loses counts, and a sanitizer sees it */
+    long a, b; /* plain: a race here loses counts, and a sanitizer sees it */
 };
 
 static int count(void *arg)

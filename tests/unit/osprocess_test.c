@@ -178,7 +178,7 @@ static void check_robust(yoke_start start)
 {
     mutexes[0] = robust_mutex();
     mutexes[1] = robust_mutex();
-    CHECK_EQ(pthread_mutex_lock(mutexes[1]), 0);    /* the parent's own stays the parent's */
+    CHECK_EQ(pthread_mutex_lock(mutexes[1]), 0); /* the parent's own stays the parent's */
     CHECK_EQ(in_child(start, die_with_the_first).value, SIGKILL);
     CHECK_EQ(pthread_mutex_lock(mutexes[0]), EOWNERDEAD);
     CHECK_EQ(pthread_mutex_trylock(mutexes[1]), EBUSY);
@@ -419,7 +419,7 @@ TEST(an_interrupt_at_the_terminal_does_not_reach_a_new_group)
         struct sigaction action = {.sa_handler = count_signal};
 
         CHECK(setsid() > 0);
-        CHECK(open(ptsname(terminal), O_RDWR) >= 0);    /* a session's first terminal is its controlling one */
+        CHECK(open(ptsname(terminal), O_RDWR) >= 0); /* a session's first terminal is its controlling one */
         sigaction(SIGINT, &action, NULL);
         check_child(YOKE_FORK, interrupted_before_it_left);
         check_child(YOKE_START_DEFAULT, interrupted_before_it_left);
@@ -474,7 +474,7 @@ TEST(exit_does_not_run_the_programs_handlers)
         atexit(programs_atexit);
         CHECK_EQ(in_child(YOKE_START_DEFAULT, prepare_and_exit_9).value, 9);
         CHECK_EQ(in_child(YOKE_FORK, prepare_and_exit_9).value, 9);
-#ifndef __SANITIZE_THREAD__    /* its own thread would stay behind */
+#ifndef __SANITIZE_THREAD__ /* its own thread would stay behind */
         CHECK_EQ(in_child(YOKE_FORK, prepare_and_leave_by_thread_exit).value, 0);
 #endif
         _exit(0);
@@ -522,7 +522,7 @@ TEST(a_child_dies_with_its_parent)
             yk_die_with_parent(me);
             CHECK_EQ(write(alive[1], "r", 1), 1);
             for (;;)
-                pause();    /* with all signals blocked, as a fork begins */
+                pause(); /* with all signals blocked, as a fork begins */
         }
         for (;;)
             pause();
@@ -531,7 +531,7 @@ TEST(a_child_dies_with_its_parent)
     CHECK_EQ(read(alive[0], &letter, 1), 1);
     CHECK_EQ(yk_pidfd_signal(middle, SIGKILL), 0);
     CHECK_EQ(yk_pidfd_reap(middle, YOKE_FOREVER, &how), 0);
-    CHECK_EQ(read(alive[0], &letter, 1), 0);    /* the end of the last holder of the other end */
+    CHECK_EQ(read(alive[0], &letter, 1), 0); /* the end of the last holder of the other end */
     close(alive[0]);
     yk_close(middle);
 }

@@ -20,11 +20,11 @@ static struct field {
     struct yk_park park;
     void *memory;
     unsigned n_workers;
-    yk_a64 tokens;               /* written by publishers and takers */
+    yk_a64 tokens; /* written by publishers and takers */
     yk_a32 stop;
-    yk_a32 taken;                /* of the round; written by takers, a futex */
-    yk_a32 left;                 /* takers that have left the round's task; a futex */
-    yk_a32 wanted;               /* of the round; written by the test */
+    yk_a32 taken;  /* of the round; written by takers, a futex */
+    yk_a32 left;   /* takers that have left the round's task; a futex */
+    yk_a32 wanted; /* of the round; written by the test */
     yoke_thread threads[MOST_WORKERS];
     unsigned numbers[MOST_WORKERS];
 } field;
@@ -155,11 +155,26 @@ static void rounds(unsigned n_workers, unsigned n_rounds, int64_t search_ns)
     field_end(n_workers);
 }
 
-TEST(park_one_worker) { rounds(1, 3000, 0); }
-TEST(park_two_workers) { rounds(2, 3000, 0); }
-TEST(park_three_workers_that_search) { rounds(3, 3000, 20000); }
-TEST(park_65_workers) { rounds(65, 1000, 0); }
-TEST(park_130_workers_that_search) { rounds(130, 500, 20000); }
+TEST(park_one_worker)
+{
+    rounds(1, 3000, 0);
+}
+TEST(park_two_workers)
+{
+    rounds(2, 3000, 0);
+}
+TEST(park_three_workers_that_search)
+{
+    rounds(3, 3000, 20000);
+}
+TEST(park_65_workers)
+{
+    rounds(65, 1000, 0);
+}
+TEST(park_130_workers_that_search)
+{
+    rounds(130, 500, 20000);
+}
 
 /* Several publishers, of which each waits for its own token. */
 struct publisher {
@@ -279,9 +294,18 @@ static void death(enum yk_point point, bool marked)
     field_end(1);
 }
 
-TEST(park_waker_dies_before_it_rings) { death(YK_AT_WAKE_TAKEN, false); }
-TEST(park_waker_dies_before_it_wakes) { death(YK_AT_WAKE_RUNG, false); }
-TEST(park_searcher_dies) { death(YK_AT_WAKE_TAKEN, true); }
+TEST(park_waker_dies_before_it_rings)
+{
+    death(YK_AT_WAKE_TAKEN, false);
+}
+TEST(park_waker_dies_before_it_wakes)
+{
+    death(YK_AT_WAKE_RUNG, false);
+}
+TEST(park_searcher_dies)
+{
+    death(YK_AT_WAKE_TAKEN, true);
+}
 
 TEST(park_dead_bits_are_forgotten)
 {
@@ -362,8 +386,14 @@ static void stale_mark(bool by_itself)
     field_end(2);
 }
 
-TEST(park_stale_mark_of_one_who_was_roused) { stale_mark(false); }
-TEST(park_stale_mark_of_one_who_came_by_itself) { stale_mark(true); }
+TEST(park_stale_mark_of_one_who_was_roused)
+{
+    stale_mark(false);
+}
+TEST(park_stale_mark_of_one_who_came_by_itself)
+{
+    stale_mark(true);
+}
 
 /* ---- who is woken, and what it costs ---- */
 

@@ -395,7 +395,7 @@ TEST(pool_initializer_runs_in_each_worker_first)
     for (int k = 0; k < 3; k++) {
         yoke_pool *pool;
 
-        if (kinds[k] == YOKE_THREADS)    /* threads share the variable */
+        if (kinds[k] == YOKE_THREADS) /* threads share the variable */
             continue;
         CHECK_EQ(yoke_pool_open(&pool, kinds[k], .workers = 3, .initializer = initialize, .initializer_arg = &arg), 0);
         CHECK_EQ(yoke_pool_map(pool, says_initialised, in, 100, out, .chunk = 1), 0);

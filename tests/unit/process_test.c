@@ -158,7 +158,7 @@ static void exits_in_processes(void)
 {
     atexit(programs_atexit);
     check_exits(call_exit, 12);
-#ifndef __SANITIZE_THREAD__    /* its own thread would stay behind */
+#ifndef __SANITIZE_THREAD__ /* its own thread would stay behind */
     check_exits(call_pthread_exit, 0);
 #endif
 }
@@ -618,7 +618,7 @@ static void use_in_a_fork(void)
     CHECK_EQ(yoke_process_kill(process), -YOKE_EFORKED);
     yoke_process_close(process);
     CHECK_EQ(descriptors(), descriptors_before);
-    check_exits(is_null, 1);    /* a fork may have processes of its own */
+    check_exits(is_null, 1); /* a fork may have processes of its own */
 }
 
 TEST(a_fork_has_no_part_in_it)

@@ -39,7 +39,7 @@ static int recurse(volatile char *before)
 
 static int do_deed(const int *in, int *out)
 {
-    switch ((enum deed)*in) {
+    switch ((enum deed) * in) {
     case SEGV:
         *(volatile int *)(uintptr_t)16 = 1;
         break;
@@ -78,7 +78,7 @@ static int host;
 static void host_handler(void)
 {
     if (getpid() != host)
-        _exit(99);    /* turns the crash code into another, in the worker */
+        _exit(99); /* turns the crash code into another, in the worker */
 }
 
 static void no_core(void)
@@ -91,8 +91,9 @@ static void no_core(void)
 TEST(processes_each_bad_end_costs_its_own_item)
 {
     static const int codes[N_DEEDS] = {
-        [SEGV] = -SIGSEGV, [ABORT] = -SIGABRT,     [EXIT0] = 0,        [EXIT3] = 3,         [FAST_EXIT] = 4,
-        [THREAD_EXIT] = 0, [KILLED] = -SIGKILL,    [TERMINATED] = -SIGTERM, [TRAP] = -SIGTRAP,   [STACK] = -SIGSEGV,
+        [SEGV] = -SIGSEGV, [ABORT] = -SIGABRT, [EXIT0] = 0,         [EXIT3] = 3,
+        [FAST_EXIT] = 4,   [THREAD_EXIT] = 0,  [KILLED] = -SIGKILL, [TERMINATED] = -SIGTERM,
+        [TRAP] = -SIGTRAP, [STACK] = -SIGSEGV,
     };
     int in[10 * N_DEEDS], out[10 * N_DEEDS];
     yoke_status statuses[10 * N_DEEDS];
@@ -106,7 +107,8 @@ TEST(processes_each_bad_end_costs_its_own_item)
         for (int i = 0; i < 10 * N_DEEDS; i++)
             in[i] = i % 10 == 4 ? i / 10 : GOOD;
         memset(out, 0, sizeof out);
-        CHECK_EQ(yoke_pool_map(pool, do_deed, in, 10 * N_DEEDS, out, .statuses = statuses, .chunk = chunk), N_DEEDS - 1);
+        CHECK_EQ(yoke_pool_map(pool, do_deed, in, 10 * N_DEEDS, out, .statuses = statuses, .chunk = chunk),
+                 N_DEEDS - 1);
         for (int i = 0; i < 10 * N_DEEDS; i++) {
             CHECK_EQ(statuses[i].state, in[i] == GOOD ? YOKE_DONE : YOKE_CRASHED);
             if (in[i] == GOOD) {
@@ -490,7 +492,7 @@ TEST(processes_in_a_threaded_host)
     int ends[2];
 
     CHECK_EQ(yoke_pool_open(&threads, YOKE_THREADS, .workers = 2), 0);
-    pool = open_pool(2);    /* threads of a pool do not count */
+    pool = open_pool(2); /* threads of a pool do not count */
     yoke_pool_free(&pool);
     CHECK_EQ(pipe(ends), 0);
     CHECK_EQ(yoke_thread_start(&thread, wait_on_pipe, &ends[0]), 0);
@@ -617,7 +619,7 @@ TEST(processes_refuse_the_pool_that_they_work_for)
     yoke_pool *second;
 
     outer = open_pool(1);
-    second = open_pool(1);    /* its workers have a copy of `outer` */
+    second = open_pool(1); /* its workers have a copy of `outer` */
     CHECK_EQ(yoke_pool_apply(second, uses_outer, &in, &out), 0);
     CHECK_EQ(out, -YOKE_EFORKED);
     yoke_pool_free(&second);
@@ -642,7 +644,7 @@ TEST(processes_print_each_line_once)
         in[i] = i;
     CHECK_EQ(pipe2(ends, O_CLOEXEC), 0);
     CHECK_EQ(dup2(ends[1], 1), 1);
-    printf("from the host\n");    /* stands in the buffer when the workers are made */
+    printf("from the host\n"); /* stands in the buffer when the workers are made */
     pool = open_pool(2);
     CHECK_EQ(yoke_pool_map(pool, prints, in, 200, NULL), 0);
     yoke_pool_free(&pool);
@@ -710,9 +712,9 @@ TEST(processes_idle_use_no_cpu)
             fclose(stat);
         }
         if (look == 0) {
-            yoke_sleep(0.01);    /* the search before the sleep ends */
+            yoke_sleep(0.01); /* the search before the sleep ends */
             CHECK(a_worker(pool) > 0);
-            yoke_sleep(1);       /* time itself is what is tested */
+            yoke_sleep(1); /* time itself is what is tested */
         }
     }
     /* ns of CPU in a second: one search, no more */

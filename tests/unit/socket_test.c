@@ -184,7 +184,7 @@ TEST(the_other_end_is_gone)
 
     open_pair();
     yk_close(ends[0]);
-    CHECK_EQ(yk_send(ends[1], &letter, 1, NULL, 0), -EPIPE);    /* and no SIGPIPE */
+    CHECK_EQ(yk_send(ends[1], &letter, 1, NULL, 0), -EPIPE); /* and no SIGPIPE */
     CHECK_EQ(yk_receive(ends[1], &letter, 1, NULL, NULL), -EPIPE);
     yk_close(ends[1]);
 }

@@ -109,7 +109,8 @@ TEST(start_refuses_nonsense)
     check_refused(-EINVAL, number, &(yoke_thread_options){.size = size, .arg = &value, .cpus = negative, .n_cpus = 1});
     check_refused(-EINVAL, number, &(yoke_thread_options){.size = size, .arg = &value, .cpus = huge, .n_cpus = 1});
     check_refused(-EINVAL, number, &(yoke_thread_options){.size = size, .arg = &value, .cpus = absent, .n_cpus = 2});
-    check_refused(-EINVAL, number, &(yoke_thread_options){.size = size, .arg = &value, .cpus = absent + 1, .n_cpus = 1});
+    check_refused(-EINVAL, number,
+                  &(yoke_thread_options){.size = size, .arg = &value, .cpus = absent + 1, .n_cpus = 1});
     check_refused(-EINVAL, number, &(yoke_thread_options){.size = size, .arg = &value, .cpus = absent, .n_cpus = 0});
 }
 
@@ -324,7 +325,7 @@ TEST(threads_stay_on_their_cpus)
         int code = -1, cpu = all[i];
 
         CHECK_EQ(yoke_thread_start(&thread, on_cpu, &got, .cpus = &cpu, .n_cpus = 1, .stack_size = 1 << 20), 0);
-        cpu = -1;    /* it was copied */
+        cpu = -1; /* it was copied */
         CHECK_EQ(yoke_thread_join(&thread, &code), 0);
         CHECK_EQ(code, all[i]);
         CHECK_EQ(CPU_COUNT(&got), 1);

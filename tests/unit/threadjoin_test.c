@@ -124,7 +124,7 @@ TEST(who_is_not_alive_can_be_joined_now)
 struct joiner {
     yoke_thread thread;
     yoke_thread *target;
-    int patience;    /* microseconds; 0: without bound */
+    int patience; /* microseconds; 0: without bound */
     int timeouts;
 };
 

@@ -245,7 +245,6 @@ TEST(threads_task_knows_where_it_is)
 
 /* ---- maps by tasks ---- */
 
-
 static int task_nests(const void *in, void *out)
 {
     int depth = *(const int *)in, inner[5] = {depth - 1, depth - 1, depth - 1, depth - 1, depth - 1};
@@ -278,9 +277,18 @@ static void nest(unsigned workers)
     executor_end(&pool);
 }
 
-TEST(threads_nested_on_one_worker) { nest(1); }
-TEST(threads_nested_on_two_workers) { nest(2); }
-TEST(threads_nested_on_seven_workers) { nest(7); }
+TEST(threads_nested_on_one_worker)
+{
+    nest(1);
+}
+TEST(threads_nested_on_two_workers)
+{
+    nest(2);
+}
+TEST(threads_nested_on_seven_workers)
+{
+    nest(7);
+}
 
 static struct executor serial;
 
@@ -345,9 +353,18 @@ static void many_callers(unsigned workers, int n_maps)
     executor_end(&pool);
 }
 
-TEST(threads_many_callers_one_worker) { many_callers(1, 200); }
-TEST(threads_many_callers_three_workers) { many_callers(3, 200); }
-TEST(threads_many_callers_70_workers) { many_callers(70, 40); }
+TEST(threads_many_callers_one_worker)
+{
+    many_callers(1, 200);
+}
+TEST(threads_many_callers_three_workers)
+{
+    many_callers(3, 200);
+}
+TEST(threads_many_callers_70_workers)
+{
+    many_callers(70, 40);
+}
 
 /* One item at a time, so that every wake counts. */
 TEST(threads_single_items)
@@ -410,8 +427,8 @@ static void fail_fast(unsigned workers, size_t chunk)
     int *numbers = numbers_new(N);
     long *results = calloc(N, sizeof *results);
     yoke_status *statuses = calloc(N, sizeof *statuses);
-    struct yk_map map = MAP(task_fails_at_100, numbers, results, N, .chunk = chunk, .statuses = statuses,
-                            .fail_fast = true);
+    struct yk_map map =
+        MAP(task_fails_at_100, numbers, results, N, .chunk = chunk, .statuses = statuses, .fail_fast = true);
     size_t bad = executor_map(&x, &map), cancelled = 0;
 
     for (int i = 0; i < N; i++) {
@@ -430,8 +447,18 @@ static void fail_fast(unsigned workers, size_t chunk)
     executor_end(&x);
 }
 
-TEST(threads_fail_fast_one_worker) { fail_fast(1, 1); fail_fast(1, 64); fail_fast(1, 0); }
-TEST(threads_fail_fast_three_workers) { fail_fast(3, 1); fail_fast(3, 64); fail_fast(3, 0); }
+TEST(threads_fail_fast_one_worker)
+{
+    fail_fast(1, 1);
+    fail_fast(1, 64);
+    fail_fast(1, 0);
+}
+TEST(threads_fail_fast_three_workers)
+{
+    fail_fast(3, 1);
+    fail_fast(3, 64);
+    fail_fast(3, 0);
+}
 
 static int map_squares_cancelled(void *arg)
 {
@@ -518,8 +545,16 @@ static void end_among_maps(void (*end)(void *self))
     }
 }
 
-TEST(threads_terminate_among_maps) { chaos_begin(); end_among_maps(yk_threads.terminate); }
-TEST(threads_close_among_maps) { chaos_begin(); end_among_maps(yk_threads.close); }
+TEST(threads_terminate_among_maps)
+{
+    chaos_begin();
+    end_among_maps(yk_threads.terminate);
+}
+TEST(threads_close_among_maps)
+{
+    chaos_begin();
+    end_among_maps(yk_threads.close);
+}
 
 static int join_pool(void *arg)
 {
@@ -655,8 +690,20 @@ static void exits(unsigned workers, size_t chunk)
     free(numbers);
 }
 
-TEST(threads_pthread_exit_one_worker) { exits(1, 0); exits(1, 1); exits(1, 7); exits(1, 1000); }
-TEST(threads_pthread_exit_three_workers) { exits(3, 0); exits(3, 1); exits(3, 7); exits(3, 250); }
+TEST(threads_pthread_exit_one_worker)
+{
+    exits(1, 0);
+    exits(1, 1);
+    exits(1, 7);
+    exits(1, 1000);
+}
+TEST(threads_pthread_exit_three_workers)
+{
+    exits(3, 0);
+    exits(3, 1);
+    exits(3, 7);
+    exits(3, 250);
+}
 
 static int task_exits_at_once(const void *in, void *out)
 {
@@ -670,8 +717,8 @@ TEST(threads_pthread_exit_fails_fast)
     int *numbers = numbers_new(10);
     long results[10];
     yoke_status statuses[10] = {0};
-    struct yk_map map = MAP(task_exits_at_once, numbers, results, 10, .chunk = 4, .statuses = statuses,
-                            .fail_fast = true);
+    struct yk_map map =
+        MAP(task_exits_at_once, numbers, results, 10, .chunk = 4, .statuses = statuses, .fail_fast = true);
 
     pool = executor_open(&yk_threads, 1);
     CHECK_EQ(executor_map(&pool, &map), 10);
@@ -711,8 +758,15 @@ static void nested_exits(unsigned workers)
     free(numbers);
 }
 
-TEST(threads_pthread_exit_nested_one_worker) { nested_exits(1); }
-TEST(threads_pthread_exit_nested_three_workers) { chaos_begin(); nested_exits(3); }
+TEST(threads_pthread_exit_nested_one_worker)
+{
+    nested_exits(1);
+}
+TEST(threads_pthread_exit_nested_three_workers)
+{
+    chaos_begin();
+    nested_exits(3);
+}
 
 /* ---- no thread can be made ---- */
 
@@ -764,8 +818,14 @@ static void exit_for_good(unsigned workers, yoke_state rest)
     executor_end(&pool);
 }
 
-TEST(threads_the_last_worker_is_lost) { exit_for_good(1, YOKE_LOST); }
-TEST(threads_one_of_two_workers_is_lost) { exit_for_good(2, YOKE_DONE); }
+TEST(threads_the_last_worker_is_lost)
+{
+    exit_for_good(1, YOKE_LOST);
+}
+TEST(threads_one_of_two_workers_is_lost)
+{
+    exit_for_good(2, YOKE_DONE);
+}
 
 TEST(threads_open_without_room)
 {

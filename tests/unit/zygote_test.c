@@ -404,7 +404,7 @@ TEST(a_fork_has_no_zygote_and_can_make_one)
     pid = fork();
     if (pid == 0) {
         CHECK(yk_zygote_root() == NULL);
-        CHECK_EQ(descriptors(), before);    /* and no copies of what it had */
+        CHECK_EQ(descriptors(), before); /* and no copies of what it had */
         yoke_done();
         CHECK_EQ(yoke_init(), 0);
         yoke_done();
@@ -602,7 +602,7 @@ TEST(spawning_without_descriptors_in_the_host_fails_with_a_code)
         CHECK_EQ(lowest_free(), before);
         CHECK_EQ(child.pid, -7);
     }
-    wait_all_gone();    /* with the zygote still there */
+    wait_all_gone(); /* with the zygote still there */
     child = spawn(&(struct yk_spawn){.user = user_code});
     CHECK_EQ(finish(&child).value, 77);
     yk_zygote_close(&zygote);

@@ -182,7 +182,7 @@ static void empty_stdin(void)
     /* single-threaded here: the lowest free number is the one just closed, even when no other is left */
     close(STDIN_FILENO);
     if (open("/dev/null", O_RDONLY) < 0 && pipe(ends) == 0)
-        close(ends[1]);    /* no /dev here: a pipe without a writer reads as empty as well */
+        close(ends[1]); /* no /dev here: a pipe without a writer reads as empty as well */
     __fpurge(stdin);
     clearerr(stdin);
 }
@@ -196,7 +196,7 @@ void yk_child_prepare(bool own_group)
     reset_signals();
     empty_stdin();
     if (on_exit(leave, NULL) != 0)
-        _exit(EXIT_FAILURE);    /* no memory for a handler: better no child than one that runs the program's */
+        _exit(EXIT_FAILURE); /* no memory for a handler: better no child than one that runs the program's */
 }
 
 /* Closes from `first` to `last`, both included. */

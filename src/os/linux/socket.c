@@ -105,8 +105,8 @@ int yk_receive(int socket, void *bytes, size_t size, int *fds, unsigned *n_fds)
     while (received < size) {
         union control control;
         struct iovec part = {(char *)bytes + received, size - received};
-        struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes,
-                                 .msg_controllen = sizeof control.bytes};
+        struct msghdr message = {
+            .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
         ssize_t n = recvmsg(socket, &message, MSG_CMSG_CLOEXEC | MSG_WAITALL);
 
         if (n > 0) {

@@ -16,8 +16,8 @@
 struct launch {
     void (*body)(void *arg);
     void *arg;
-    cpu_set_t *cpus;     /* or NULL */
-    yk_a32 answer;       /* written by the new thread once: PINNED or REFUSED */
+    cpu_set_t *cpus; /* or NULL */
+    yk_a32 answer;   /* written by the new thread once: PINNED or REFUSED */
 };
 
 enum { UNKNOWN, PINNED, REFUSED };
