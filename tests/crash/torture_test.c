@@ -1,4 +1,5 @@
 /* Workers killed at random, all the time, from outside: nothing is lost, nothing is run twice, nothing is left behind. */
+#include <sched.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -34,13 +35,27 @@ static int workers_now(int supervisor, int *pids, int n)
     return found;
 }
 
+static uint32_t items_started(void)
+{
+    return __atomic_load_n(ledger_started, __ATOMIC_SEQ_CST);
+}
+
+/* Between two kills some item has started: a pool whose workers are all killed before they can begin gives up, as it should. */
 static int kill_at_random(void *arg)
 {
     struct killer *killer = arg;
     uint64_t random = test_seed() | 1;
+    uint32_t before = items_started();
 
     while (!__atomic_load_n(&killer->stop, __ATOMIC_ACQUIRE)) {
-        int pids[16], n = workers_now(killer->supervisor, pids, 16);
+        int pids[16], n;
+
+        if (items_started() == before) {
+            sched_yield();
+            continue;
+        }
+        before = items_started();
+        n = workers_now(killer->supervisor, pids, 16);
 
         random = random * 6364136223846793005u + 1442695040888963407u;
         if (n > 0 && kill(pids[(random >> 33) % (uint64_t)n], SIGKILL) == 0)
@@ -61,6 +76,7 @@ static void torture(int workers, size_t chunk, int maps, int items)
     int in = 0, crashed = 0;
     long done = 0;
 
+    ledger_started = shared_memory(sizeof *ledger_started);
     CHECK_EQ(yoke_pool_open(&pool, YOKE_PROCESSES, .workers = workers), 0);
     CHECK_EQ(yoke_pool_apply(pool, pid_of_parent, &in, &killer.supervisor), 0);
     CHECK_EQ(yoke_thread_start(&thread, kill_at_random, &killer), 0);
@@ -83,6 +99,8 @@ static void torture(int workers, size_t chunk, int maps, int items)
     CHECK_EQ(ledger_check(&l, 0, 0), 0);
     yoke_pool_free(&pool);
     ledger_close(&l);
+    munmap(ledger_started, sizeof *ledger_started);
+    ledger_started = NULL;
 }
 
 TEST(torture_one_worker)
