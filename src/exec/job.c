@@ -214,7 +214,7 @@ void yk_job_wait(struct yk_job *job, int64_t spin_ns)
 {
     uint32_t expected = RUNNING;
 
-    for (yoke_time until = spin_ns > 0 ? yoke_now() + spin_ns : 0; until > 0 && yoke_now() < until;) {
+    for (yoke_time until = spin_ns > 0 ? yoke_now() + spin_ns : 0; until > 0 && yoke_now() < until; yk_yield()) {
         for (int i = 0; i < 64; i++) {
             if (yk_load_acq(&job->word) == ENDED) /* acquire: the swap in leave */
                 return;

@@ -287,15 +287,28 @@ static bool ended(struct processes *p, unsigned j, uint64_t at, size_t n)
     return yk_board_ended(&p->board, j, at, p->buffers[j].words, n);
 }
 
+/* Looks at the bell alone: to look at the desks would take their lines from the workers.  Yields, since the kernel may have put
+ * the worker that is awaited on this CPU. */
+static void spin_on(struct yk_shared_job *job, int64_t ns)
+{
+    yoke_time end = yoke_now() + ns;
+
+    do {
+        for (int i = 0; i < 64; i++) {
+            if (yk_load_acq(&job->bell) == 2)
+                return;
+            yk_cpu_relax();
+        }
+        yk_yield();
+    } while (yoke_now() < end);
+}
+
 static void wait_for_end(struct processes *p, unsigned j, uint64_t at, size_t n)
 {
     struct yk_shared_job *job = &p->board.control->jobs[j];
 
-    /* A spin on the bell alone: looking at the desks would take their lines from the workers. */
     if (p->spin_ns > 0)
-        for (yoke_time end = yoke_now() + p->spin_ns; yk_load_acq(&job->bell) != 2 && yoke_now() < end;)
-            for (int i = 0; i < 64 && yk_load_acq(&job->bell) != 2; i++)
-                yk_cpu_relax();
+        spin_on(job, p->spin_ns);
     for (;;) {
         uint32_t life = yk_load_acq(&p->board.control->supervisor.word);
 

@@ -137,7 +137,8 @@ static bool search(int64_t search_ns, bool (*visible)(void *arg), void *arg)
 {
     if (search_ns <= 0)
         return false;
-    for (yoke_time end = yoke_now() + search_ns; yoke_now() < end;) {
+    /* It yields, since the kernel may have put whoever has the work to give on this CPU. */
+    for (yoke_time end = yoke_now() + search_ns; yoke_now() < end; yk_yield()) {
         for (int i = 0; i < LOOKS_PER_CLOCK; i++) {
             if (visible(arg))
                 return true;
