@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "host.h"
 #include "os/os.h"
 
 static int ends[2];
@@ -26,14 +27,6 @@ static void close_pair(void)
 {
     yk_close(ends[0]);
     yk_close(ends[1]);
-}
-
-static int lowest_free(void)
-{
-    int fd = dup(0);
-
-    close(fd);
-    return fd;
 }
 
 TEST(a_pair_is_close_on_exec)
