@@ -137,6 +137,15 @@ static void copy_out(const struct yk_map *map, const char *from, size_t first, s
         memcpy(items->out + first * items->out_size, from + first * items->out_size, count * items->out_size);
 }
 
+/* Together, since a copy and a count for each of a million items cost more than the items. */
+static void unload_good(struct yk_map *map, const struct yk_buffers *b, size_t first, size_t count)
+{
+    if (count == 0)
+        return;
+    copy_out(map, b->out, first, count);
+    yk_map_end(map, first, count, YOKE_DONE, 0);
+}
+
 static void unload_mixed(struct yk_map *map, const struct yk_buffers *b, size_t first, size_t count)
 {
     for (size_t i = first; i < first + count; i++) {
@@ -148,13 +157,12 @@ static void unload_mixed(struct yk_map *map, const struct yk_buffers *b, size_t 
     }
 }
 
-static void unload_chunk(struct yk_map *map, const struct yk_buffers *b, enum yk_word_state state, size_t first,
-                         size_t count, yoke_state rest)
+static void unload_bad(struct yk_map *map, const struct yk_buffers *b, enum yk_word_state state, size_t first,
+                       size_t count, yoke_state rest)
 {
     switch (state) {
     case YK_RAN:
-        copy_out(map, b->out, first, count);
-        yk_map_end(map, first, count, YOKE_DONE, 0);
+        unload_good(map, b, first, count);
         break;
     case YK_MIXED:
         unload_mixed(map, b, first, count);
@@ -176,21 +184,28 @@ static void unload_chunk(struct yk_map *map, const struct yk_buffers *b, enum yk
 
 bool yk_buffers_unload(struct yk_buffers *b, struct yk_map *map, yoke_state rest)
 {
-    size_t n = map->items.n, i, count;
+    size_t n = map->items.n, good = 0, i,
+           count; /* items [good, i) all succeeded, and stand in the queue to be copied */
 
     for (i = 0; i < n; i += count) {
-        uint64_t word = yk_load_acq(&b->words[i]); /* pairs with the release in yk_claim_finish and resolve */
+        uint64_t word = yk_load_acq(&b->words[i]); /* pairs with the release in yk_claim_finish and bury */
         enum yk_word_state state = yk_word_state(word);
 
         /* After the first chunk that nobody has claimed there is none that anybody has. */
         count = state == YK_READY ? n - i : yk_word_count(word);
         if (state > YK_ORPHAN || count == 0 || count > n - i) {
+            unload_good(map, b, good, i - good);
             yk_map_end(map, i, n - i, YOKE_LOST, 0);
             return false;
         }
         yk_store_rlx(&b->words[i], yk_word(YK_READY, 0, 0));
-        unload_chunk(map, b, state, i, count, rest);
+        if (state == YK_RAN)
+            continue;
+        unload_good(map, b, good, i - good);
+        unload_bad(map, b, state, i, count, rest);
+        good = i + count;
     }
+    unload_good(map, b, good, n - good);
     return true;
 }
 

@@ -35,11 +35,16 @@ TEST(processes_each_bad_end_costs_its_own_item)
     CHECK_EQ(atexit(host_handler), 0);
     pool = open_pool(3);
     for (size_t chunk = 0; chunk < 8; chunk += 3) {
-        for (int i = 0; i < 10 * N_DEEDS; i++)
+        ptrdiff_t n_bad = 0;
+
+        for (int i = 0; i < 10 * N_DEEDS; i++) {
             in[i] = i % 10 == 4 ? i / 10 : GOOD;
+            if (TEST_THREAD_SANITIZER && in[i] == THREAD_EXIT) /* hangs in the sanitizer itself */
+                in[i] = GOOD;
+            n_bad += in[i] != GOOD;
+        }
         memset(out, 0, sizeof out);
-        CHECK_EQ(yoke_pool_map(pool, do_deed, in, 10 * N_DEEDS, out, .statuses = statuses, .chunk = chunk),
-                 N_DEEDS - 1);
+        CHECK_EQ(yoke_pool_map(pool, do_deed, in, 10 * N_DEEDS, out, .statuses = statuses, .chunk = chunk), n_bad);
         for (int i = 0; i < 10 * N_DEEDS; i++) {
             CHECK_EQ(statuses[i].state, in[i] == GOOD ? YOKE_DONE : YOKE_CRASHED);
             if (in[i] == GOOD) {
