@@ -3,7 +3,9 @@
  * A job has ended when no item can be claimed from its cursor, no orphan of it waits, and nobody is inside.  There is no
  * counter that a death could leave wrong.  Two races are settled in the manner of Dekker, each side writing (seq_cst) before it
  * reads: a worker announces itself inside and then looks again at the ring's head or the orphan through which it came; the host
- * sees the head moved on, takes the orphan hints away, and then looks who is inside. */
+ * sees the head moved on, takes the orphan hints away, and then looks who is inside.  What a dead worker leaves moves the other
+ * way, from inside to an orphan, while the host looks; the supervisor counts such moves, and the host looks again if there was
+ * one meanwhile. */
 #include "exec/board.h"
 
 #include "base/fault.h"
@@ -70,8 +72,7 @@ static bool ring_has_work(struct yk_board *board)
                 return false;
             continue;
         }
-        /* the remainder: whatever a wild worker wrote there, it names a job */
-        if (!yk_shared_job_exhausted(&board->control->jobs[((uint32_t)entry - 1) % YK_N_JOBS]))
+        if (!yk_shared_job_exhausted(yk_board_job(board, (uint32_t)entry - 1)))
             return true;
         /* The job is not taken down while the head stands at it, so what was read is its own if the CAS succeeds. */
         (void)yk_cas_seq(&board->control->head, &head, head + 1);
@@ -94,7 +95,7 @@ bool yk_board_anybody_inside(struct yk_board *board, unsigned j)
 {
     /* seq: the host's side of the race described above, and of worker against worker in yk_claim_leave */
     for (unsigned w = 0; w < board->n_workers; w++)
-        if (yk_load_seq(&board->desks[w].inside) == j + 1)
+        if ((yk_load_seq(&board->desks[w].inside) & ~YK_ENTERING) == j + 1)
             return true;
     return false;
 }
@@ -104,8 +105,22 @@ static bool is_orphan(yk_a64 *words, size_t n, uint64_t at)
     return at < n && yk_word_state(yk_load_acq(&words[at])) == YK_ORPHAN;
 }
 
+void yk_board_no_orphan(struct yk_board *board, unsigned d)
+{
+    yk_and_seq(&board->orphans[d / 64], ~((uint64_t)1 << d % 64));
+    /* One that was posted between the look and this has had its bit cleared: set it again. */
+    if (yk_load_seq(&board->desks[d].orphan) != 0)
+        yk_or_seq(&board->orphans[d / 64], (uint64_t)1 << d % 64);
+}
+
+void yk_board_forget_orphan(struct yk_board *board, unsigned d, uint64_t hint)
+{
+    if (yk_cas_seq(&board->desks[d].orphan, &hint, 0))
+        yk_board_no_orphan(board, d);
+}
+
 /* True if an orphan of job j waits.  Hints at orphans that were claimed are taken back; with the job stopped, all are. */
-static bool orphan_waits(struct yk_board *board, unsigned j, yk_a64 *words, size_t n, bool *took_back)
+static bool orphan_waits(struct yk_board *board, unsigned j, yk_a64 *words, size_t n)
 {
     struct yk_shared_job *job = &board->control->jobs[j];
 
@@ -116,26 +131,24 @@ static bool orphan_waits(struct yk_board *board, unsigned j, yk_a64 *words, size
             continue;
         if (is_orphan(words, n, hint >> 32) && yk_load_acq(&job->stop) == 0)
             return true;
-        if (yk_cas_seq(&board->desks[w].orphan, &hint, 0))
-            yk_and_seq(&board->orphans[w / 64], ~((uint64_t)1 << w % 64));
-        *took_back = true;
+        yk_board_forget_orphan(board, w, hint);
     }
     return false;
 }
 
 bool yk_board_ended(struct yk_board *board, unsigned j, uint64_t at, yk_a64 *words, size_t n)
 {
-    bool took_back = false;
+    uint64_t posted = yk_load_seq(&board->control->posted);
 
     if (!yk_shared_job_exhausted(&board->control->jobs[j]))
         return false;
     (void)ring_has_work(board);
     if (yk_load_seq(&board->control->head) <= at)
         return false;
-    /* Inside before orphans: the supervisor posts an orphan before it takes its dead worker out. */
-    if (yk_board_anybody_inside(board, j) || orphan_waits(board, j, words, n, &took_back))
-        return false;
-    return !took_back || !yk_board_anybody_inside(board, j);
+    /* Orphans before inside: whoever claims one is inside before it takes the hint away.  The other way, from inside to an
+     * orphan, leads through the supervisor, which counts it before it takes the dead worker out; then it rings. */
+    return !orphan_waits(board, j, words, n) && !yk_board_anybody_inside(board, j) &&
+           yk_load_seq(&board->control->posted) == posted;
 }
 
 void yk_shared_job_ring(struct yk_shared_job *job)

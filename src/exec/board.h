@@ -20,9 +20,10 @@
  *   bits  0..3  state    4..15  worker    32..63  items in the chunk
  *
  *   READY -> CLAIMED(w)               worker w, by the one CAS that also records it and the chunk's length
- *   CLAIMED(w) -> DONE, MIXED         worker w, when all its items have run; MIXED: the codes of some are not 0
- *   CLAIMED(w) -> MIXED + SKIPPED     worker w, when the job was stopped in the middle
- *   CLAIMED(w) -> MIXED + CRASHED or TIMED_OUT + ORPHAN
+ *   CLAIMED(w) -> RAN or MIXED        worker w, when all its items have run; MIXED: the codes of some are not 0
+ *   CLAIMED(w) -> RAN or MIXED, then SKIPPED
+ *                                     worker w, when the job was stopped in the middle
+ *   CLAIMED(w) -> MIXED, then HAS_CRASHED or OVERDUE, then ORPHAN
  *                                     supervisor, when w is dead and reaped: what had run, the item that had started, and
  *                                     the rest, which nobody has started
  *   ORPHAN -> CLAIMED(w)              worker w, by CAS
@@ -90,9 +91,14 @@ static inline size_t yk_progress_index(uint64_t progress)
     return (size_t)(uint32_t)(progress >> 2);
 }
 
+/* In `inside`: the job may have been taken down before, so nothing is claimed of it and nothing in it is believed. */
+#define YK_ENTERING ((uint32_t)1 << 31)
+
 struct yk_desk {
-    /* Written by the worker; by the supervisor before it forks the worker and after it has reaped it. */
-    /* 1 + the job that it is in, 0: in none.  A job with somebody inside is not taken down. */
+    /* Written by the worker, and by the supervisor after it has reaped it.  (Of progress, while the worker lives, the
+     * supervisor writes DOOMED.) */
+    /* 1 + the job that it is in, 0: in none; with YK_ENTERING until it has looked again whether the job still stands.  A job
+     * with somebody inside is not taken down. */
     _Alignas(2 * YK_LINE) yk_a32 inside;
     yk_a32 up;   /* 1: its initializer has succeeded */
     yk_a32 left; /* 1: it ended in good order, because the pool was closed */
@@ -138,7 +144,9 @@ struct yk_control {
     struct yk_alive supervisor; /* dies with it */
     yk_a32 mode;                /* enum yk_mode; written by the host */
     yk_a32 verdict;             /* written by the supervisor: 0, or why the pool cannot work (positive) */
+    yk_a32 opened;              /* 1: open has succeeded; written by the host */
     yk_a32 n_up;                /* counts the workers that came up; the host sleeps on it in open */
+    yk_a64 posted;              /* counts the orphans; written by the supervisor */
     /* The queue of jobs: entry i lies at ring[i % N] and says 1 + job in its low half, the low half of i in its high one. */
     _Alignas(2 * YK_LINE) yk_a64 head;            /* hint: first entry with work; moved by CAS, by anybody */
     _Alignas(2 * YK_LINE) yk_a64 ring[YK_N_JOBS]; /* written by the host */
@@ -163,6 +171,12 @@ void yk_board_init(struct yk_board *board, void *memory, const struct yk_exec_op
 /* Host, one thread at a time: makes job `j` visible as entry number `tail`.  Afterwards it kicks the park. */
 void yk_board_publish(struct yk_board *board, unsigned j, uint64_t tail);
 
+/* Job number j; whatever a wild worker has written where j was read, it is one of the jobs. */
+static inline struct yk_shared_job *yk_board_job(struct yk_board *board, unsigned j)
+{
+    return &board->control->jobs[j % YK_N_JOBS];
+}
+
 /* True if there is something to claim, or the mode has changed: what a worker looks for while it searches. */
 bool yk_board_visible(void *board);
 
@@ -179,6 +193,10 @@ bool yk_board_anybody_inside(struct yk_board *board, unsigned j);
 /* Host: true if every item of job j, published as entry `at`, has ended and nobody will touch it again.  `words` and `n` are the
  * host's own knowledge of it. */
 bool yk_board_ended(struct yk_board *board, unsigned j, uint64_t at, yk_a64 *words, size_t n);
+
+/* Takes back the hint at an orphan of desk d, unless it is a newer one; or, if there is none, only its bit in the mask. */
+void yk_board_forget_orphan(struct yk_board *board, unsigned d, uint64_t hint);
+void yk_board_no_orphan(struct yk_board *board, unsigned d);
 
 /* Rings the bell of a job: wakes the host if it sleeps there.  Too often does no harm. */
 void yk_shared_job_ring(struct yk_shared_job *job);

@@ -15,9 +15,16 @@
 static void enter(struct yk_claimer *c, unsigned j)
 {
     /* seq: written before the head or the orphan is read again */
-    (void)yk_swap_seq(&c->board->desks[c->worker].inside, j + 1);
+    (void)yk_swap_seq(&c->board->desks[c->worker].inside, YK_ENTERING | (j + 1));
     c->job = j + 1;
     YK_POINT(JOB_ENTERED);
+}
+
+/* The second look was right: what the job says is true from now on.  Release, as the swap was: whoever sees that this worker
+ * is no longer in the job before must see what it did there. */
+static void stay(struct yk_claimer *c)
+{
+    yk_store_rel(&c->board->desks[c->worker].inside, c->job);
 }
 
 static void leave(struct yk_claimer *c)
@@ -29,7 +36,7 @@ static void leave(struct yk_claimer *c)
     YK_POINT(JOB_LEFT);
     /* Of those that leave, the last finds nobody inside, and rings; the host looks for itself whether the job has ended. */
     if (!yk_board_anybody_inside(c->board, j))
-        yk_shared_job_ring(&c->board->control->jobs[j]);
+        yk_shared_job_ring(yk_board_job(c->board, j));
 }
 
 /* ---- claiming ---- */
@@ -80,17 +87,6 @@ static bool claim_at_cursor(struct yk_claimer *c, struct yk_shared_job *job, str
     return false;
 }
 
-/* Takes back the hint at an orphan, unless it is a newer one. */
-static void forget_orphan(struct yk_board *board, unsigned d, uint64_t hint)
-{
-    if (!yk_cas_seq(&board->desks[d].orphan, &hint, 0))
-        return;
-    yk_and_seq(&board->orphans[d / 64], ~((uint64_t)1 << d % 64));
-    /* A supervisor that posted anew between the two has had its bit cleared: set it again. */
-    if (yk_load_seq(&board->desks[d].orphan) != 0)
-        yk_or_seq(&board->orphans[d / 64], (uint64_t)1 << d % 64);
-}
-
 static bool claim_orphan_of(struct yk_claimer *c, unsigned d, struct yk_claim *ret_claim)
 {
     uint64_t hint = yk_load_seq(&c->board->desks[d].orphan);
@@ -109,18 +105,19 @@ static bool claim_orphan_of(struct yk_claimer *c, unsigned d, struct yk_claim *r
             leave(c);
             return false;
         }
+        stay(c);
     }
-    job = &c->board->control->jobs[j];
+    job = yk_board_job(c->board, j);
     word = yk_load_acq(&job->words[at]);
     if (yk_word_state(word) != YK_ORPHAN || yk_load_acq(&job->stop) != 0) {
-        forget_orphan(c->board, d, hint);
+        yk_board_forget_orphan(c->board, d, hint);
         return false;
     }
     YK_POINT(CLAIM_BEFORE);
     if (!yk_cas_aar(&job->words[at], &word, yk_word(YK_CLAIMED, c->worker, yk_word_count(word))))
         return false;
     YK_POINT(CLAIM_AFTER);
-    forget_orphan(c->board, d, hint);
+    yk_board_forget_orphan(c->board, d, hint);
     *ret_claim = (struct yk_claim){job, at, yk_word_count(word)};
     return true;
 }
@@ -134,9 +131,15 @@ static bool claim_any_orphan(struct yk_claimer *c, struct yk_claim *ret_claim)
     for (unsigned base = 0; base < c->board->n_workers; base += 64) {
         uint64_t mask = yk_load_acq(&c->board->orphans[base / 64]);
 
-        for (; mask != 0; mask &= mask - 1)
-            if (claim_orphan_of(c, base + (unsigned)__builtin_ctzll(mask), ret_claim))
+        for (; mask != 0; mask &= mask - 1) {
+            unsigned d = base + (unsigned)__builtin_ctzll(mask);
+
+            if (claim_orphan_of(c, d, ret_claim))
                 return true;
+            /* A bit without an orphan, left by a death or by two who met here: the idle would look for ever. */
+            if (yk_load_seq(&c->board->desks[d].orphan) == 0)
+                yk_board_no_orphan(c->board, d);
+        }
     }
     return false;
 }
@@ -158,7 +161,8 @@ static bool enter_head(struct yk_claimer *c)
         }
         enter(c, j);
         if (yk_load_seq(&board->control->head) == head) {
-            if (!yk_shared_job_exhausted(&board->control->jobs[j]))
+            stay(c);
+            if (!yk_shared_job_exhausted(yk_board_job(board, j)))
                 return true;
             (void)yk_cas_seq(&board->control->head, &head, head + 1);
         }
@@ -172,7 +176,7 @@ bool yk_claim_next(struct yk_claimer *c, struct yk_claim *ret_claim)
         if (claim_any_orphan(c, ret_claim))
             return true;
         if (c->job != 0) {
-            if (claim_at_cursor(c, &c->board->control->jobs[c->job - 1], ret_claim))
+            if (claim_at_cursor(c, yk_board_job(c->board, c->job - 1), ret_claim))
                 return true;
             leave(c);
         }
@@ -223,6 +227,8 @@ static void post_orphan(struct yk_board *board, unsigned w, unsigned j, size_t a
      * among them, and without a claim it leaves no orphan.  seq: posted before the dead worker is taken out of the job. */
     yk_store_seq(&board->desks[w].orphan, (uint64_t)at << 32 | (j + 1));
     yk_or_seq(&board->orphans[w / 64], (uint64_t)1 << w % 64);
+    /* seq: after the orphan is there and before the worker is out; see yk_board_ended */
+    yk_store_seq(&board->control->posted, yk_load_rlx(&board->control->posted) + 1);
 }
 
 /* Where the chunk [first, end) stood: the first item that had not ended, and whether that one had started. */
@@ -254,7 +260,7 @@ static void resolve(struct yk_board *board, unsigned w, int code, bool killing)
 
     if (inside == 0 || inside > YK_N_JOBS)
         return;
-    job = &board->control->jobs[inside - 1];
+    job = yk_board_job(board, inside - 1);
     if (!find_claimed(job, w, &first, &count))
         return;
     at = stood_at(progress, yk_load_rlx(&job->serial), first, first + count, &started);
@@ -281,19 +287,24 @@ static void resolve(struct yk_board *board, unsigned w, int code, bool killing)
 static void ring_all(struct yk_board *board)
 {
     for (unsigned j = 0; j < YK_N_JOBS; j++) {
-        yk_swap_aar(&board->control->jobs[j].bell, 2); /* pairs with the host's swap, as in yk_shared_job_ring */
-        yk_futex_wake(&board->control->jobs[j].bell, 1, true);
+        yk_swap_aar(&yk_board_job(board, j)->bell, 2); /* pairs with the host's swap, as in yk_shared_job_ring */
+        yk_futex_wake(&yk_board_job(board, j)->bell, 1, true);
     }
 }
 
 void yk_claim_bury(struct yk_board *board, unsigned w, int code, bool killing)
 {
     struct yk_desk *desk = &board->desks[w];
+    unsigned inside = yk_load_acq(&desk->inside) & ~YK_ENTERING;
 
     resolve(board, w, code, killing);
     yk_store_rel(&desk->up, 0);
     yk_store_rel(&desk->left, 0);
+    yk_store_rel(&desk->progress, 0);
     (void)yk_swap_seq(&desk->inside, 0); /* seq: after the orphan is posted; see board.c */
+    /* Whoever left before, and left the ring to the dead one: what it did comes before the ring, as in leave. */
+    if (inside != 0)
+        (void)yk_board_anybody_inside(board, inside - 1);
     yk_park_dead(&board->park, w);
     ring_all(board);
 }
