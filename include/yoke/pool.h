@@ -19,6 +19,8 @@
  *                   as fork gives it, and nothing written later; items and results travel as plain bytes, so an item that
  *                   holds a pointer is good only for what existed then, or for what yoke_pool_alloc gave.  What is said in
  *                   yoke/process.h about signals, standard input, groups and threads in the host holds for workers too;
+ *                   they keep the descriptors that the program had at open, so a pipe among those sees its end only when
+ *                   the pool is freed;
  *                   their standard output is flushed after each chunk.
  *
  * Who may call what at the same time on one pool ("-": freely; "X": the caller must exclude it):
@@ -63,8 +65,11 @@ typedef struct yoke_pool_options {
 /* yoke_pool_open -- opens a pool; returns when every worker has started and its initializer has succeeded.  Options are
  * named: .workers, .initializer, .initializer_arg, .start.
  * Returns: 0, with the pool in *ret_pool; -EINVAL for a kind that is none, workers below 0 or above YOKE_WORKERS_MAX, or a
- *          NULL ret_pool; -YOKE_EINIT if an initializer failed; -YOKE_ETHREADED, see yoke/process.h; -ENOTSUP for
- *          YOKE_EXEC; -EAGAIN, -ENOMEM, -EMFILE when the system has no room.  After a failure nothing is left behind.
+ *          NULL ret_pool; -YOKE_EINIT if an initializer failed or its worker died in it; -YOKE_ETHREADED, see
+ *          yoke/process.h; -YOKE_EBROKEN if the zygote of yoke_init() has died; -ENOTSUP for YOKE_EXEC; -EAGAIN, -ENOMEM,
+ *          -EMFILE, -EFBIG when the system has no room (a worker process takes a descriptor of its supervisor); -ENOSYS or
+ *          -EPERM where the kernel or a sandbox forbids what processes need.  After a failure nothing is left behind.
+ *          An initializer that never ends keeps this call waiting.
  * Owns:    the caller owns the pool and gives it back with yoke_pool_free. */
 #ifndef __cplusplus
 #define yoke_pool_open(ret_pool, ...)                                                                                  \
@@ -79,7 +84,9 @@ typedef enum yoke_state {
     YOKE_CRASHED = 2,   /* its worker died in it: code is minus the signal, or the exit code (as Python's exitcode) */
     YOKE_TIMED_OUT = 3, /* it ran longer than .item_timeout and was killed; code 0 */
     YOKE_CANCELLED = 4, /* it was not started, or was killed by yoke_pool_terminate; code 0 */
-    YOKE_LOST = 5       /* it was not started, or it is not known how it ended: the pool broke; code 0 */
+    /* It was not started, or it is not known how it ended: the pool broke; code 0.  Workers of a broken pool are being killed,
+     * and may still write to memory from yoke_pool_alloc for a moment. */
+    YOKE_LOST = 5
 } yoke_state;
 
 typedef struct yoke_status {
@@ -114,7 +121,7 @@ typedef struct yoke_map_options {
  *          -EINVAL for a NULL pool, a NULL in with n above 0, a negative or NaN timeout; -EOVERFLOW for more than
  *          4,294,967,294 items or more bytes than there are addresses; -ENOTSUP; -YOKE_ECLOSED after close or terminate;
  *          -YOKE_ENOTASK for a task that is not registered or that the workers do not know; -YOKE_EBROKEN; -YOKE_EFORKED;
- *          -ENOMEM.  n = 0 gives 0.
+ *          -ENOMEM.  n = 0 gives 0 if nothing of this is the matter.
  * Owns:    in and out are borrowed for the call.
  * Order:   what the caller wrote to in (and, for threads, anywhere) is visible to the tasks, and what they wrote to the
  *          results is visible to the caller.

@@ -84,9 +84,9 @@ typedef struct yoke_process_options {
  * and run then gets NULL; the copy is aligned for every type, and is gone when run returns.  Options are named: .name,
  * .start.
  * Returns: 0 when the process runs; -EBUSY if this object was started and not closed; -EINVAL for a NULL object or function,
- *          or NULL bytes; -YOKE_ETHREADED, see above; -YOKE_ENOTASK if run lies in a module loaded after yoke_init();
- *          -ENOTSUP for YOKE_EXEC; -YOKE_EBROKEN if the zygote has died; -EAGAIN, -ENOMEM, -EMFILE when the system has no
- *          room.  A start that failed leaves the object as it was. */
+ *          NULL bytes, or options whose size is smaller than the struct; -YOKE_ETHREADED, see above; -YOKE_ENOTASK if run
+ *          lies in a module loaded after yoke_init(); -ENOTSUP for YOKE_EXEC; -YOKE_EBROKEN if the zygote has died;
+ *          -EAGAIN, -ENOMEM, -EMFILE when the system has no room.  A start that failed leaves the object as it was. */
 #ifndef __cplusplus
 #define yoke_process_start(process, run, arg, ...)                                                                     \
     yoke_process_start_with((process), (run), (arg),                                                                   \

@@ -39,22 +39,22 @@ static void copy_strings(const char *const *strings, size_t n, const char **copi
     }
 }
 
-/* Sees to it that a kept piece has `size` bytes, twice as much as needed so that growing maps do not do this every time. */
+/* Sees to it that a kept piece has `want` bytes; if it must grow, twice that, so that growing maps do not do this each time. */
 static int grow(struct yk_arena *arena, void **memory, size_t *size, size_t want)
 {
-    void *larger;
+    size_t room = want <= KEEP / 2 ? 2 * want : want;
 
     if (*size >= want)
         return 0;
-    larger = yk_arena_alloc(arena, want <= KEEP / 2 ? 2 * want : want);
-    if (!larger)
-        larger = yk_arena_alloc(arena, want);
-    if (!larger)
-        return -ENOMEM;
     if (*memory)
         (void)yk_arena_free(arena, *memory);
-    *memory = larger;
-    *size = want;
+    *size = 0;
+    *memory = yk_arena_alloc(arena, room);
+    if (!*memory && room > want)
+        *memory = yk_arena_alloc(arena, room = want);
+    if (!*memory)
+        return -ENOMEM;
+    *size = room;
     return 0;
 }
 

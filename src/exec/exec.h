@@ -51,17 +51,17 @@ struct yk_exec_options {
 /* The table.  `self` is the executor's own.  Which calls may meet is said in <yoke/pool.h>; the pool has checked arguments,
  * the process, and that nothing is handed down after close. */
 struct yk_executor {
-    const char *name;
     bool can_kill; /* item_timeout works */
     int (*open)(const struct yk_exec_options *options, void **ret_self);
     int (*map)(void *self, struct yk_map *map); /* 0, or a code with nothing run */
     void *(*alloc)(void *self, size_t size);
     bool (*dealloc)(void *self, void *memory); /* false: it is not its own */
-    void (*close)(void *self);                 /* no map will come any more */
+    void (*close)(void *self);                 /* no map will come any more; those that were terminated may still run */
     void (*terminate)(void *self);
     int (*join)(void *self);    /* after close or terminate */
     void (*free)(void *self);   /* after join */
     void (*forget)(void *self); /* in a fork of the owner: gives back what is only memory */
+    bool (*inside)(void *self); /* the calling thread runs a task of it */
 };
 
 extern const struct yk_executor yk_serial;
@@ -70,9 +70,8 @@ extern const struct yk_executor yk_processes;
 
 /* Where the calling thread is: what yoke_task_index and yoke_worker_index tell.  One per thread. */
 struct yk_current {
-    size_t index;     /* of the item */
-    int worker;       /* -1 outside a worker */
-    const void *self; /* the executor whose worker it is, or NULL */
+    size_t index; /* of the item */
+    int worker;   /* -1 outside a worker */
 };
 
 struct yk_current *yk_current(void);

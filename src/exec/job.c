@@ -4,7 +4,10 @@
  *   (fail-fast, terminate) moves the cursor to the end in one swap: what it jumped over is its own to end, hence each item
  *   ends exactly once.
  * - A worker counts what it ended and tells the job when it leaves.  The one that tells of the last item rings the caller.
- *   After its own telling a worker never touches the map again; the job itself lives until its last reference is gone. */
+ *   After its own telling a worker never touches the map again; the job itself lives until its last reference is gone.
+ * - From its telling to its next item a worker holds no lock of libc's, since the caller may clone the process now (job.h): it
+ *   lays jobs aside and does not free them, and it does not look for its thread-local variables, which in a library that was
+ *   loaded late may allocate. */
 #include "exec/job.h"
 
 #include <stdlib.h>
@@ -20,7 +23,10 @@ enum { RUNNING = 0, AWAITED = 1, ENDED = 2 };
 struct yk_job {
     struct yk_map *map;
     yk_a32 *cancelled;
-    size_t n; /* items; here too, for tickets that outlive the map */
+    yk_aptr *aside;
+    struct yk_job *next; /* in the list of those laid aside; written by who laid it there */
+    void *spares;        /* of all tickets; or NULL */
+    size_t n;            /* items; here too, for tickets that outlive the map */
     size_t n_tickets;
     size_t chunk; /* 0: by measurement */
     unsigned workers;
@@ -28,8 +34,8 @@ struct yk_job {
     _Alignas(2 * YK_LINE) yk_a64 cursor; /* the first item that nobody has claimed; any worker */
     _Alignas(2 * YK_LINE) yk_a64 left;   /* items of which no worker has told that they ended; any worker */
     yk_a64 references;
-    yk_a32 word;                /* RUNNING to AWAITED: the caller; to ENDED: who told of the last item */
-    struct yk_ticket tickets[]; /* then the spare memory of each */
+    yk_a32 word; /* RUNNING to AWAITED: the caller; to ENDED: who told of the last item */
+    struct yk_ticket tickets[];
 };
 
 static void ticket_init(struct yk_ticket *ticket, struct yk_job *job, void *spare)
@@ -37,27 +43,45 @@ static void ticket_init(struct yk_ticket *ticket, struct yk_job *job, void *spar
     *ticket = (struct yk_ticket){.job = job, .chunk = YK_CHUNK_FIRST, .spare = spare};
 }
 
-struct yk_job *yk_job_new(struct yk_map *map, unsigned workers, yk_a32 *cancelled)
+/* False without memory. */
+static bool allocate(size_t n_tickets, size_t spare, struct yk_job **ret_job, void **ret_spares)
+{
+    size_t bytes, spare_bytes;
+
+    if (!yk_mul(spare, n_tickets, &spare_bytes) || !yk_mul(sizeof(struct yk_ticket), n_tickets, &bytes) ||
+        __builtin_add_overflow(bytes, sizeof(struct yk_job), &bytes))
+        return false;
+    *ret_spares = spare_bytes > 0 ? aligned_alloc(_Alignof(struct yk_ticket), spare_bytes) : NULL;
+    *ret_job = *ret_spares || spare_bytes == 0 ? aligned_alloc(_Alignof(struct yk_job), bytes) : NULL;
+    if (!*ret_job)
+        free(*ret_spares);
+    return *ret_job;
+}
+
+struct yk_job *yk_job_new(struct yk_map *map, unsigned workers, yk_a32 *cancelled, yk_aptr *aside)
 {
     size_t n = map->items.n;
     size_t chunk = map->chunk > 0 ? yk_min(map->chunk, n) : n <= workers ? 1 : 0;
     size_t n_chunks = chunk > 0 ? n / chunk + (n % chunk != 0) : n;
     size_t n_tickets = yk_min(n_chunks, (size_t)workers);
-    size_t spare, bytes;
     struct yk_job *job;
+    void *spares;
+    size_t spare;
 
-    if (!yk_run_spare(&map->items, &spare) || __builtin_add_overflow(spare, sizeof(struct yk_ticket), &bytes) ||
-        !yk_mul(bytes, n_tickets, &bytes) || __builtin_add_overflow(bytes, sizeof(struct yk_job), &bytes))
+    if (!yk_run_spare(&map->items, &spare) || !allocate(n_tickets, spare, &job, &spares))
         return NULL;
-    job = aligned_alloc(_Alignof(struct yk_job), bytes);
-    if (!job)
-        return NULL;
-    *job = (struct yk_job){
-        .map = map, .cancelled = cancelled, .n = n, .n_tickets = n_tickets, .chunk = chunk, .workers = workers};
+    *job = (struct yk_job){.map = map,
+                           .cancelled = cancelled,
+                           .aside = aside,
+                           .spares = spares,
+                           .n = n,
+                           .n_tickets = n_tickets,
+                           .chunk = chunk,
+                           .workers = workers};
     job->left.v = n; /* plain: the push of the tickets publishes the job */
     job->references.v = n_tickets + 1;
     for (size_t i = 0; i < n_tickets; i++)
-        ticket_init(&job->tickets[i], job, (char *)&job->tickets[n_tickets] + i * spare);
+        ticket_init(&job->tickets[i], job, spares ? (char *)spares + i * spare : NULL);
     return job;
 }
 
@@ -71,11 +95,42 @@ struct yk_ticket *yk_job_ticket(struct yk_job *job, size_t i)
     return &job->tickets[i];
 }
 
-void yk_job_release(struct yk_job *job)
+/* True if it was the last reference. */
+static bool unreference(struct yk_job *job)
 {
     /* release, acquire: its own partner; whoever frees sees what all others did */
-    if (yk_add_aar(&job->references, (uint64_t)-1) == 1)
+    return yk_add_aar(&job->references, (uint64_t)-1) == 1;
+}
+
+void yk_job_release(struct yk_job *job)
+{
+    /* Not kept with a job that is laid aside: they may be large. */
+    free(job->spares);
+    if (unreference(job))
         free(job);
+}
+
+/* The list is only ever taken whole, so a head that is the same again has the same tail. */
+static void lay_aside(struct yk_job *job)
+{
+    void *first = yk_load_rlx(job->aside);
+
+    do
+        job->next = first;
+    while (!yk_cas_rel(job->aside, &first, job)); /* release: the swap in yk_job_clear */
+}
+
+void yk_job_clear(yk_aptr *aside)
+{
+    /* relaxed: what is laid aside meanwhile is the next one's; acquire: the CAS in lay_aside */
+    struct yk_job *job = yk_load_rlx(aside) ? yk_swap_acq(aside, NULL) : NULL;
+
+    while (job) {
+        struct yk_job *next = job->next;
+
+        free(job);
+        job = next;
+    }
 }
 
 /* The holder of the ticket is finished with the job: tells what it ended, and perhaps rings. */
@@ -96,7 +151,8 @@ static void leave(struct yk_ticket *ticket)
         if (awaited)
             yk_futex_wake(&job->word, 1, false);
     }
-    yk_job_release(job);
+    if (unreference(job))
+        lay_aside(job);
 }
 
 /* Ends items that the ticket's holder owns, other than as done. */
@@ -144,22 +200,23 @@ void yk_job_drop(struct yk_ticket *ticket, yoke_state state)
 static void run_claimed(struct yk_ticket *ticket)
 {
     struct yk_job *job = ticket->job;
-    struct yk_current *current = yk_current();
+    struct yk_current *current;
 
-    while (ticket->at < ticket->end) {
-        int code;
+    if (ticket->at == ticket->end)
+        return;
+    current = yk_current(); /* only now: the last item may have ended long ago */
+    while (ticket->at < ticket->end && !is_stopped(job)) {
+        int code = yk_run_item(&job->map->items, ticket->at, ticket->spare, current);
 
-        if (is_stopped(job)) {
-            end_rest(ticket, YOKE_CANCELLED);
-            return;
-        }
-        code = yk_run_item(&job->map->items, ticket->at, ticket->spare, current);
         if (code == 0)
             ticket->done++;
         else
             end_bad(ticket, YOKE_FAILED, code);
         ticket->at++;
     }
+    current->index = 0;
+    if (ticket->at < ticket->end)
+        end_rest(ticket, YOKE_CANCELLED);
 }
 
 bool yk_job_pending(const struct yk_ticket *ticket)

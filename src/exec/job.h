@@ -2,7 +2,10 @@
  *
  * A job is memory of its own, held by references (one for the caller and one for each ticket), because tickets may stay in a
  * queue long after the last item has ended and the caller has gone on.  Its map lies on the caller's stack and is touched
- * only by whoever still holds items that have not ended, since the caller waits for those. */
+ * only by whoever still holds items that have not ended, since the caller waits for those.
+ *
+ * A worker never frees a job, it lays it aside.  Once a map has returned, its caller may make a process by a plain clone, which
+ * copies libc's locks as they stand; so a worker that has ended its last item calls nothing that takes one, free least of all. */
 #ifndef YK_JOB_H
 #define YK_JOB_H
 
@@ -20,14 +23,15 @@ struct yk_ticket {
     size_t chunk;   /* how many to claim next, when that is measured */
     size_t done;    /* items that succeeded, of which the map was not told yet */
     size_t ended;   /* items that ended otherwise; the map knows, the job does not yet */
-    void *spare;    /* for yk_run_item */
+    void *spare;    /* for yk_run_item; the caller's, who frees it when every item has ended */
 };
 
 /* yk_job_new -- a job for at most `workers` workers.  `cancelled`, borrowed while the map runs, stops it from outside when it
  * becomes other than 0.
+ * `aside`, borrowed until the last ticket was given back, is a list of jobs; NULL is an empty one.
  * Returns: the job with yk_job_tickets tickets, all to be given to yk_job_work or yk_job_drop, and a reference for the
  *          caller; NULL without memory. */
-struct yk_job *yk_job_new(struct yk_map *map, unsigned workers, yk_a32 *cancelled);
+struct yk_job *yk_job_new(struct yk_map *map, unsigned workers, yk_a32 *cancelled, yk_aptr *aside);
 
 /* At least 1, and no more than there are chunks. */
 size_t yk_job_tickets(const struct yk_job *job);
@@ -50,7 +54,11 @@ void yk_job_crashed(struct yk_ticket *ticket);
  * Order: what the tasks wrote is visible to the caller. */
 void yk_job_wait(struct yk_job *job, int64_t spin_ns);
 
-/* yk_job_release -- gives back the caller's reference. */
+/* yk_job_release -- gives back the caller's reference, after yk_job_wait. */
 void yk_job_release(struct yk_job *job);
+
+/* yk_job_clear -- frees the jobs that were laid aside.  For the caller of a map, and for the end of the list; any number of
+ * threads. */
+void yk_job_clear(yk_aptr *aside);
 
 #endif

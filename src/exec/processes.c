@@ -195,6 +195,7 @@ static int processes_open(const struct yk_exec_options *options, void **ret_self
     }
     if (rc == 0) {
         rc = wait_for_workers(p);
+        yk_store_rel(&p->board.control->opened, rc == 0);
         if (rc < 0) {
             (void)yk_pidfd_signal(p->supervisor.pidfd, 9);
             reap_supervisor(p);
@@ -303,7 +304,8 @@ static void spin_on(struct yk_shared_job *job, int64_t ns)
     } while (yoke_now() < end);
 }
 
-static void wait_for_end(struct processes *p, unsigned j, uint64_t at, size_t n)
+/* False if the supervisor died first. */
+static bool wait_for_end(struct processes *p, unsigned j, uint64_t at, size_t n)
 {
     struct yk_shared_job *job = &p->board.control->jobs[j];
 
@@ -311,11 +313,17 @@ static void wait_for_end(struct processes *p, unsigned j, uint64_t at, size_t n)
         spin_on(job, p->spin_ns);
     for (;;) {
         uint32_t life = yk_load_acq(&p->board.control->supervisor.word);
+        bool dead;
 
         /* seq: an older ring is thrown away before looking; a later one finds 1, and wakes */
         (void)yk_swap_seq(&job->bell, 1);
-        if (ended(p, j, at, n) || supervisor_dead(p))
-            return;
+        /* First, and whether the job has ended or not: the wake that the kernel gave to this thread may be the only one, and
+         * others wait for it. */
+        dead = supervisor_dead(p);
+        if (ended(p, j, at, n))
+            return true;
+        if (dead)
+            return false;
         (void)yk_futex_wait_either(&job->bell, 1, &p->board.control->supervisor.word, life, YOKE_FOREVER);
     }
 }
@@ -346,8 +354,7 @@ static int processes_map(void *self, struct yk_map *map)
         yk_park_kick(&p->board.park);
         if (map->item_timeout_ns != 0)
             poke(p);
-        wait_for_end(p, j, at, map->items.n);
-        if (!ended(p, j, at, map->items.n) && yk_load_acq(&p->board.control->mode) != YK_KILLING)
+        if (!wait_for_end(p, j, at, map->items.n) && yk_load_acq(&p->board.control->mode) != YK_KILLING)
             rest = YOKE_LOST;
     }
     yk_store_rel(&job->timeout_ns, 0);
@@ -423,6 +430,13 @@ static void processes_free(void *self)
     give_back(self);
 }
 
+/* Workers are processes, in which the pool is not usable at all. */
+static bool processes_inside(void *self)
+{
+    (void)self;
+    return false;
+}
+
 static void processes_forget(void *self)
 {
     struct processes *p = self;
@@ -431,11 +445,11 @@ static void processes_forget(void *self)
         yk_child_close(&p->supervisor);
     else if (!p->reaped)
         yk_close(p->supervisor.pidfd);
+    yk_arena_forget(&p->arena);
     give_back(p);
 }
 
 const struct yk_executor yk_processes = {
-    .name = "processes",
     .can_kill = true,
     .open = processes_open,
     .map = processes_map,
@@ -446,4 +460,5 @@ const struct yk_executor yk_processes = {
     .join = processes_join,
     .free = processes_free,
     .forget = processes_forget,
+    .inside = processes_inside,
 };

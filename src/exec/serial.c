@@ -10,7 +10,8 @@
 
 struct serial {
     yoke_lock turn;
-    yk_aptr holder; /* the yk_current of the thread that has the turn; written by that thread */
+    yk_aptr
+        holder; /* the yk_current of the thread that has the turn; written by that thread, read for its own by any */
     yk_a32 terminated;
     struct yk_memory memory;
 };
@@ -33,34 +34,40 @@ static void frame_end(struct frame *frame)
     free(frame->spare);
 }
 
+static bool serial_inside(void *self)
+{
+    /* relaxed: only this thread itself stores its own address there */
+    return yk_load_rlx(&((struct serial *)self)->holder) == yk_current();
+}
+
 static void frame_begin(struct frame *frame)
 {
     struct yk_current *current = yk_current();
 
     frame->saved = *current;
-    /* relaxed: only this thread itself stores its own address there */
-    frame->has_turn = yk_load_rlx(&frame->serial->holder) != current;
+    frame->has_turn = !serial_inside(frame->serial);
     if (frame->has_turn) {
         yoke_lock_acquire(&frame->serial->turn);
         yk_store_rlx(&frame->serial->holder, current);
     }
-    *current = (struct yk_current){.worker = 0, .self = frame->serial};
+    *current = (struct yk_current){.worker = 0};
+}
+
+static int initialize(struct serial *serial, const struct yk_exec_options *options)
+{
+    __attribute__((cleanup(frame_end))) struct frame frame = {.serial = serial};
+
+    frame_begin(&frame);
+    return options->initializer ? options->initializer(options->initializer_arg) : 0;
 }
 
 static int serial_open(const struct yk_exec_options *options, void **ret_self)
 {
     struct serial *serial = calloc(1, sizeof *serial);
-    struct yk_current *current = yk_current(), saved = *current;
-    int code = 0;
 
     if (!serial)
         return -ENOMEM;
-    if (options->initializer) {
-        *current = (struct yk_current){.worker = 0, .self = serial};
-        code = options->initializer(options->initializer_arg);
-        *current = saved;
-    }
-    if (code != 0) {
+    if (initialize(serial, options) != 0) {
         free(serial);
         return -YOKE_EINIT;
     }
@@ -126,7 +133,6 @@ static void serial_free(void *self)
 }
 
 const struct yk_executor yk_serial = {
-    .name = "serial",
     .can_kill = false,
     .open = serial_open,
     .map = serial_map,
@@ -137,4 +143,5 @@ const struct yk_executor yk_serial = {
     .join = serial_join,
     .free = serial_free,
     .forget = serial_free,
+    .inside = serial_inside,
 };

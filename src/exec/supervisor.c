@@ -31,7 +31,6 @@ struct supervisor {
     int host;
     struct ward *wards;
     unsigned n_processes;
-    bool opened; /* every worker has been up once */
     bool killed; /* SIGKILL was sent to all */
 };
 
@@ -58,12 +57,17 @@ static enum yk_sup_phase phase(struct supervisor *s)
 {
     if (yk_load_acq(&s->board->control->mode) != YK_SERVING)
         return YK_SUP_ENDING;
-    if (!s->opened) {
-        s->opened = true;
-        for (unsigned w = 0; w < s->board->n_workers; w++)
-            s->opened = s->opened && yk_load_acq(&s->board->desks[w].up) != 0;
-    }
-    return s->opened ? YK_SUP_SERVING : YK_SUP_OPENING;
+    return yk_load_acq(&s->board->control->opened) ? YK_SUP_SERVING : YK_SUP_OPENING;
+}
+
+/* How a worker's life went, from its desk, before that is cleared. */
+static enum yk_sup_event life_of(struct yk_desk *desk)
+{
+    if (yk_load_acq(&desk->left))
+        return YK_SUP_LEFT;
+    if (!yk_load_acq(&desk->up))
+        return YK_SUP_DIED_EARLY;
+    return yk_load_acq(&desk->progress) == 0 ? YK_SUP_DIED_IDLE : YK_SUP_DIED;
 }
 
 static void act_on(struct supervisor *s, unsigned w, enum yk_sup_phase at, enum yk_sup_event event, int why)
@@ -71,7 +75,7 @@ static void act_on(struct supervisor *s, unsigned w, enum yk_sup_phase at, enum 
     struct ward *ward = &s->wards[w];
     struct yk_sup_step step;
 
-    ward->failures = event == YK_SUP_FORK_FAILED || event == YK_SUP_DIED_EARLY ? ward->failures + 1 : 0;
+    ward->failures = event == YK_SUP_DIED || event == YK_SUP_LEFT ? 0 : ward->failures + 1;
     step = yk_supervise(at, event, ward->failures, anybody_up(s));
     switch (step.action) {
     case YK_SUP_FORK:
@@ -104,7 +108,7 @@ static _Noreturn void become_worker(struct supervisor *s, unsigned w, int superv
 
     yk_die_with_parent(supervisor_pid);
     let_go(s);
-    yk_child_prepare(false);
+    yk_child_prepare(true); /* in its own group: a task that signals its group signals itself */
     yk_child_exit(yk_worker_main(board, w));
 }
 
@@ -142,7 +146,7 @@ static void worker_died(struct supervisor *s, unsigned w)
     yk_close(ward->pidfd);
     ward->pidfd = -1;
     s->n_processes--;
-    event = yk_load_acq(&desk->left) ? YK_SUP_LEFT : yk_load_acq(&desk->up) ? YK_SUP_DIED : YK_SUP_DIED_EARLY;
+    event = life_of(desk);
 
     yk_claim_bury(board, w, how.kind == YOKE_SIGNALLED ? -how.value : how.value,
                   yk_load_acq(&board->control->mode) == YK_KILLING);

@@ -7,6 +7,8 @@
  * - A worker thread ends when the pool is closed, no map is under way and the queue is empty; it says so in `alive`.
  * - A task that leaves by pthread_exit takes its thread along.  The dying thread starts its own replacement, which finds the
  *   ticket where it was; if no thread can be made, the ticket goes back into the queue.
+ * - Between maps a worker holds no lock of libc's, as job.h says.  A thread starts, ends and is joined where that is known: before
+ *   open or its ticket's map returns, or after it was taken out of the count of own threads.
  * - When the last worker is gone, whoever pushes drains the queue: nothing ever waits for a worker that is not there. */
 #include <errno.h>
 #include <stdlib.h>
@@ -48,6 +50,7 @@ struct pool {
     yk_a32 starting;  /* workers that have not reported to open */
     yk_a32 failed;    /* workers whose initializer failed; written by them */
     yk_a32 alive;     /* workers that have a thread; counted down by each, awaited by join */
+    yk_aptr aside;    /* jobs to free: put there by workers, taken by callers */
     struct yk_inject queue;
     _Alignas(2 * YK_LINE) yk_a64 state;
     struct worker workers[];
@@ -55,6 +58,11 @@ struct pool {
 
 /* The worker that the calling thread is, of whichever pool. */
 static _Thread_local struct worker *here;
+
+static bool threads_inside(void *self)
+{
+    return here && here->pool == self;
+}
 
 /* ---- tickets ---- */
 
@@ -170,7 +178,6 @@ static void worker_run(void *arg)
         if (worker->ticket)
             yk_job_work(worker->ticket);
         worker->ticket = NULL;
-        yk_current()->index = 0;
     }
     worker_gone(worker);
 }
@@ -213,7 +220,7 @@ static int worker_main(void *arg)
     struct worker *worker = arg;
 
     here = worker;
-    *yk_current() = (struct yk_current){.worker = worker->index, .self = worker->pool};
+    *yk_current() = (struct yk_current){.worker = worker->index};
     yk_own_thread_here();
     if (worker->generation > 0) {
         yoke_thread *before = &worker->threads[(worker->generation - 1) % 2];
@@ -283,7 +290,7 @@ static void work_nested(struct worker *worker, struct yk_job *job)
     struct nested nested = {.worker = worker, .outer = worker->ticket, .job = job};
     struct yk_current saved = *yk_current();
 
-    *yk_current() = (struct yk_current){.worker = worker->index, .self = worker->pool};
+    *yk_current() = (struct yk_current){.worker = worker->index};
     worker->ticket = yk_job_ticket(job, 0);
     yk_os_thread_guard(nested_run, nested_exited, &nested);
     worker->ticket = nested.outer;
@@ -293,14 +300,15 @@ static void work_nested(struct worker *worker, struct yk_job *job)
 static int threads_map(void *self, struct yk_map *map)
 {
     struct pool *pool = self;
-    struct worker *worker = here && here->pool == pool ? here : NULL;
+    struct worker *worker = threads_inside(self) ? here : NULL;
     struct yk_job *job;
     size_t first = worker ? 1 : 0;
     int rc = enter(pool);
 
     if (rc < 0)
         return rc;
-    job = map->items.n > 0 ? yk_job_new(map, pool->options.workers, &pool->cancelled) : NULL;
+    yk_job_clear(&pool->aside);
+    job = map->items.n > 0 ? yk_job_new(map, pool->options.workers, &pool->cancelled, &pool->aside) : NULL;
     if (!job) {
         leave(pool);
         return map->items.n > 0 ? -ENOMEM : 0;
@@ -328,6 +336,7 @@ static void await_zero(yk_a32 *word)
         yk_futex_wait(word, value, false, YOKE_FOREVER);
 }
 
+/* Any number of times, also after terminate while maps are still under way. */
 static void threads_close(void *self)
 {
     struct pool *pool = self;
@@ -349,7 +358,7 @@ static int threads_join(void *self)
 {
     struct pool *pool = self;
 
-    if (here && here->pool == pool)
+    if (threads_inside(self))
         return -EDEADLK;
     await_zero(&pool->alive);
     for (unsigned i = 0; i < pool->options.workers; i++)
@@ -357,12 +366,20 @@ static int threads_join(void *self)
     return 0;
 }
 
-static void threads_forget(void *self)
+static void threads_free(void *self)
 {
     struct pool *pool = self;
 
+    yk_job_clear(&pool->aside);
     yk_memory_free(&pool->memory);
     free(pool);
+}
+
+static void threads_forget(void *self)
+{
+    /* In a fork made by a task, that task's thread is the main thread now: its yoke_thread, which lies in here, lives on. */
+    if (!threads_inside(self))
+        threads_free(self);
 }
 
 static struct pool *pool_new(const struct yk_exec_options *options)
@@ -412,7 +429,7 @@ static int threads_open(const struct yk_exec_options *options, void **ret_self)
     if (rc < 0) {
         threads_close(pool);
         threads_join(pool);
-        threads_forget(pool);
+        threads_free(pool);
         return rc;
     }
     *ret_self = pool;
@@ -430,7 +447,6 @@ static bool threads_dealloc(void *self, void *memory)
 }
 
 const struct yk_executor yk_threads = {
-    .name = "threads",
     .can_kill = false,
     .open = threads_open,
     .map = threads_map,
@@ -439,6 +455,7 @@ const struct yk_executor yk_threads = {
     .close = threads_close,
     .terminate = threads_terminate,
     .join = threads_join,
-    .free = threads_forget,
+    .free = threads_free,
     .forget = threads_forget,
+    .inside = threads_inside,
 };

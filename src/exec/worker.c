@@ -66,7 +66,7 @@ static int initialize(struct yk_board *board, unsigned w)
 {
     struct yk_current *current = yk_current();
 
-    *current = (struct yk_current){0, (int)w, board};
+    *current = (struct yk_current){0, (int)w};
     return board->options.initializer ? board->options.initializer(board->options.initializer_arg) : 0;
 }
 

@@ -1,11 +1,12 @@
 /* arena.c -- first fit over a list of blocks that covers the whole reservation.
  *
  * Invariants: the blocks stand in the order of their addresses and leave no gap; no two free ones are neighbours; a free block
- * has no pages behind it, so that it reads as zero when it is taken next. */
+ * reads as zero when it is taken next, since it has no pages behind it (or, where they could not be taken away, zeros). */
 #include "ipc/arena.h"
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "os/os.h"
 
@@ -38,16 +39,26 @@ int yk_arena_open(struct yk_arena *arena, size_t reserve, size_t least)
 
 void yk_arena_close(struct yk_arena *arena)
 {
+    /* a failure leaves it to the end of the last process that has it mapped */
+    if (arena->fd >= 0)
+        (void)yk_shm_decommit(arena->fd, 0, arena->size);
+    yk_arena_forget(arena);
+}
+
+void yk_arena_forget(struct yk_arena *arena)
+{
     if (arena->fd < 0)
         return;
     yk_shm_unmap(arena->base, arena->size);
     yk_close(arena->fd);
     arena->fd = -1;
-    for (struct yk_block *next, *block = arena->blocks; block; block = next) {
-        next = block->next;
+    /* in a fork, a list that another thread was changing at that moment is left alone */
+    while (arena->blocks && !yoke_lock_locked(&arena->lock)) {
+        struct yk_block *block = arena->blocks;
+
+        arena->blocks = block->next;
         free(block);
     }
-    arena->blocks = NULL;
 }
 
 static struct yk_block *find_free(struct yk_arena *arena, size_t size)
@@ -82,8 +93,8 @@ void *yk_arena_alloc(struct yk_arena *arena, size_t size)
         block->taken = true;
         memory = arena->base + block->offset;
     } else if (block) {
-        /* what was committed before the failure goes back: a free block has no pages */
-        yk_shm_decommit(arena->fd, block->offset, size);
+        /* what was committed before the failure goes back; if it cannot, it still reads as zero */
+        (void)yk_shm_decommit(arena->fd, block->offset, size);
     }
     yoke_lock_release(&arena->lock);
     free(rest);
@@ -111,7 +122,8 @@ bool yk_arena_free(struct yk_arena *arena, void *memory)
         before = block;
     found = block && block->taken;
     if (found) {
-        yk_shm_decommit(arena->fd, block->offset, block->size);
+        if (yk_shm_decommit(arena->fd, block->offset, block->size) < 0)
+            memset(memory, 0, block->size);
         block->taken = false;
         swallow_next(block);
         if (before)

@@ -21,7 +21,10 @@ struct yk_arena {
 
 /* Reserves as much as it can up to `reserve` bytes, not less than `least`. */
 int yk_arena_open(struct yk_arena *arena, size_t reserve, size_t least);
+/* Its memory goes back at once, though other processes may have it mapped. */
 void yk_arena_close(struct yk_arena *arena);
+/* In a process that shares it with the owner (a fork): the memory stays. */
+void yk_arena_forget(struct yk_arena *arena);
 
 /* Zero bytes, aligned to pages and backed by memory; NULL when there is no room.  Any thread of the owner. */
 void *yk_arena_alloc(struct yk_arena *arena, size_t size);

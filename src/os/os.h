@@ -57,14 +57,15 @@ int yk_parse_cgroup_path(const char *text, const char *controller, char *path, s
 /* ---- shm.c: memory that processes share.  Elsewhere: shm_open and unlink. ---- */
 
 /* A memfd of `reserve` bytes (halved until the address space has room, but not under `least`), mapped, sealed against
- * shrinking and growing, with no page behind it yet.  *ret_size says how many bytes it is. */
+ * shrinking and growing, with no page behind it yet, and not in core dumps.  *ret_size says how many bytes it is.  The
+ * address is one where a process that was forked earlier has nothing either, so that it can attach. */
 int yk_shm_create(size_t reserve, size_t least, int *ret_fd, void **ret_address, size_t *ret_size);
 /* Maps it at exactly `address` in another process; -EEXIST if something lies there. */
 int yk_shm_attach(int fd, void *address, size_t size);
 /* Puts pages behind a range (page-aligned) up front, so that lack of memory is an error here and never a SIGBUS later. */
 int yk_shm_commit(int fd, size_t offset, size_t size);
-/* Takes them away again; the range reads as zero. */
-void yk_shm_decommit(int fd, size_t offset, size_t size);
+/* Takes them away again, whoever has it mapped; the range reads as zero, unless this fails. */
+int yk_shm_decommit(int fd, size_t offset, size_t size);
 void yk_shm_unmap(void *address, size_t size);
 size_t yk_page_size(void);
 

@@ -131,6 +131,29 @@ static int check_sizes(const yoke_task *task, size_t n)
     return 0;
 }
 
+static int check_items(const struct yk_map *map)
+{
+    if (!map->items.in && !map->items.strings && map->items.n > 0)
+        return -EINVAL;
+    for (size_t i = 0; map->items.strings && i < map->items.n; i++)
+        if (!map->items.strings[i])
+            return -EINVAL;
+    return 0;
+}
+
+/* Leaves the gate also when a task ends this thread by pthread_exit. */
+static void leave_at_end(yoke_pool **pool)
+{
+    leave(*pool);
+}
+
+static int run_inside(yoke_pool *pool, struct yk_map *map)
+{
+    __attribute__((cleanup(leave_at_end))) yoke_pool *inside = pool;
+
+    return map->items.n > 0 ? inside->executor->map(inside->self, map) : 0;
+}
+
 static ptrdiff_t run_map(yoke_pool *pool, struct yk_map *map, const yoke_map_options *options)
 {
     int rc = usable(pool);
@@ -146,6 +169,8 @@ static ptrdiff_t run_map(yoke_pool *pool, struct yk_map *map, const yoke_map_opt
     if (rc == 0)
         rc = check_sizes(map->task, map->items.n);
     if (rc == 0)
+        rc = check_items(map);
+    if (rc == 0)
         rc = enter(pool);
     if (rc < 0)
         return rc;
@@ -156,9 +181,7 @@ static ptrdiff_t run_map(yoke_pool *pool, struct yk_map *map, const yoke_map_opt
     map->statuses = options->statuses;
     map->chunk = options->chunk;
     map->fail_fast = options->fail_fast != 0;
-    if (map->items.n > 0)
-        rc = pool->executor->map(pool->self, map);
-    leave(pool);
+    rc = run_inside(pool, map);
     if (rc < 0)
         return rc;
     yk_assert(yk_load_acq(&map->ended) == map->items.n);
@@ -170,8 +193,6 @@ ptrdiff_t yoke_pool_map_with(yoke_pool *pool, const yoke_task *task, const void 
 {
     struct yk_map map = {.items = {.in = in, .n = n}, .task = task};
 
-    if (!in && n > 0)
-        return -EINVAL;
     return run_map(pool, &map, options);
 }
 
@@ -180,11 +201,6 @@ ptrdiff_t yoke_pool_map_strings_with(yoke_pool *pool, const yoke_task *task, con
 {
     struct yk_map map = {.items = {.strings = strings, .n = n}, .task = task};
 
-    if (!strings && n > 0)
-        return -EINVAL;
-    for (size_t i = 0; i < n; i++)
-        if (!strings[i])
-            return -EINVAL;
     return run_map(pool, &map, options);
 }
 
@@ -243,7 +259,7 @@ int yoke_pool_join(yoke_pool *pool)
         return rc;
     if (!(yk_load_acq(&pool->gate) & CLOSED))
         return -EINVAL;
-    if (yk_current()->self == pool->self)
+    if (pool->executor->inside(pool->self))
         return -EDEADLK;
     while ((down = yk_load_acq(&pool->down)) != 2)
         (void)yk_futex_wait(&pool->down, down, false, YOKE_FOREVER);
@@ -258,7 +274,8 @@ void yoke_pool_free(yoke_pool **pool)
         return;
     *pool = NULL;
     if (p->owner != yk_getpid()) {
-        p->executor->forget(p->self);
+        if (p->self) /* none yet in a worker, which was forked while the pool was being opened */
+            p->executor->forget(p->self);
         free(p);
         return;
     }

@@ -73,8 +73,10 @@ int yoke_process_start_with(yoke_process *process, int (*run)(void *arg), const 
     struct process *self;
     int rc;
 
+    if (options && options->size < sizeof wish)
+        return -EINVAL;
     if (options)
-        memcpy(&wish, options, yk_min(options->size, sizeof wish));
+        wish = *options;
     if (!process || !run || (!arg && wish.arg_size > 0))
         return -EINVAL;
     rc = check(process);

@@ -100,42 +100,63 @@ static int fork_child(struct server *server, const struct yk_request *request, s
     return 0;
 }
 
-static void forget_child(struct served *child)
+static void close_child(struct served *child)
 {
     yk_close(child->pidfd);
     yk_close(child->report);
     free(child);
 }
 
-static int spawn(struct server *server, const struct yk_request *request, int reply_fds[2], const int *fds,
-                 unsigned n_fds, int *ret_pid)
+/* For one that the host cannot be given. */
+static void kill_child(const struct served *child)
+{
+    yoke_exit how;
+
+    yk_pidfd_signal(child->pidfd, YK_SIGKILL);
+    yk_pidfd_reap(child->pidfd, YOKE_FOREVER, &how);
+}
+
+/* It was reaped, and no event of it is left in the batch that is being served: that was its only one, or it is new. */
+static void forget_child(struct server *server, struct served *child)
+{
+    struct served **link = &server->children;
+
+    /* removed by hand: the host has copies of the pidfd, so that closing ours does not take it out of the poll */
+    yk_poll_remove(&server->poll, child->pidfd);
+    while (*link != child)
+        link = &(*link)->next;
+    *link = child->next;
+    close_child(child);
+}
+
+/* The host's end of the report socket is the caller's. */
+static int spawn(struct server *server, const struct yk_request *request, const int *fds, unsigned n_fds,
+                 struct served **ret_child, int *ret_end)
 {
     struct served *child;
-    yoke_exit how;
-    int rc;
+    int rc, end;
 
     if (!request->run && !request->any_code && !yk_is_code(request->user))
         return -YOKE_ENOTASK;
     child = malloc(sizeof *child);
     if (!child)
         return -ENOMEM;
-    rc = fork_child(server, request, child, &reply_fds[1], fds, n_fds);
+    rc = fork_child(server, request, child, &end, fds, n_fds);
     if (rc < 0) {
         free(child);
         return rc;
     }
     rc = yk_poll_add(&server->poll, child->pidfd, (uintptr_t)child);
     if (rc < 0) {
-        yk_pidfd_signal(child->pidfd, YK_SIGKILL);
-        yk_pidfd_reap(child->pidfd, YOKE_FOREVER, &how);
-        yk_close(reply_fds[1]);
-        forget_child(child);
+        kill_child(child);
+        yk_close(end);
+        close_child(child);
         return rc;
     }
     child->next = server->children;
     server->children = child;
-    reply_fds[0] = child->pidfd;
-    *ret_pid = child->pid;
+    *ret_child = child;
+    *ret_end = end;
     return 0;
 }
 
@@ -174,21 +195,31 @@ static _Noreturn void serve_end(const struct server *server)
 }
 
 /* A host that gets no answer would wait for ever: a zygote that cannot give one ends, which the host sees. */
-static void answer(const struct server *server, const struct yk_reply *reply, const int *fds, unsigned n_fds)
+static void answer(const struct server *server, int rc)
 {
-    if (yk_send(server->socket, reply, sizeof *reply, fds, n_fds) < 0)
+    struct yk_reply reply = {.rc = rc};
+
+    if (yk_send(server->socket, &reply, sizeof reply, NULL, 0) < 0)
         serve_end(server);
 }
 
+/* That descriptors cannot be sent is no reason to end, which would kill the other children. */
 static void serve_spawn(struct server *server, const struct yk_request *request, const int *fds, unsigned n_fds)
 {
-    struct yk_reply reply = {0};
-    int reply_fds[2];
+    struct served *child;
+    int end, rc = spawn(server, request, fds, n_fds, &child, &end);
 
-    reply.rc = spawn(server, request, reply_fds, fds, n_fds, &reply.pid);
-    answer(server, &reply, reply_fds, reply.rc < 0 ? 0 : 2);
-    if (reply.rc == 0)
-        yk_close(reply_fds[1]);
+    if (rc == 0) {
+        struct yk_reply reply = {.pid = child->pid};
+
+        rc = yk_send(server->socket, &reply, sizeof reply, (int[]){child->pidfd, end}, 2);
+        yk_close(end);
+        if (rc == 0)
+            return;
+        kill_child(child);
+        forget_child(server, child);
+    }
+    answer(server, rc);
 }
 
 static void serve_request(struct server *server)
@@ -199,9 +230,7 @@ static void serve_request(struct server *server)
     int rc = yk_receive(server->socket, &request, sizeof request, fds, &n_fds);
 
     if (rc == -EMFILE) {
-        struct yk_reply reply = {.rc = rc};
-
-        answer(server, &reply, NULL, 0);
+        answer(server, rc);
         return;
     }
     if (rc < 0 || request.kind == YK_REQUEST_END)
@@ -220,19 +249,13 @@ static void serve_request(struct server *server)
 
 static void serve_exit(struct server *server, struct served *child)
 {
-    struct served **link = &server->children;
     yoke_exit how;
 
     if (yk_pidfd_reap(child->pidfd, YOKE_NOW, &how) < 0)
         return;
     /* If this fails the host finds the socket closed without a report, and says that the process was killed. */
     (void)yk_send(child->report, &how, sizeof how, NULL, 0);
-    /* removed by hand: the host has copies of the pidfd, so that closing ours does not take it out of the poll */
-    yk_poll_remove(&server->poll, child->pidfd);
-    while (*link != child)
-        link = &(*link)->next;
-    *link = child->next;
-    forget_child(child);
+    forget_child(server, child);
 }
 
 static void serve_events(struct server *server)
@@ -253,17 +276,17 @@ static void serve_events(struct server *server)
 void yk_serve(int socket, int host)
 {
     struct server server = {.socket = socket, .host = host, .pid = yk_getpid()};
-    struct yk_reply ready = {0};
+    int rc;
 
     yk_set_process_name("yoke:zygote");
     yk_child_prepare(true);
-    ready.rc = yk_poll_open(&server.poll);
-    if (ready.rc == 0)
-        ready.rc = yk_poll_add(&server.poll, socket, TAG_SOCKET);
-    if (ready.rc == 0)
-        ready.rc = yk_poll_add(&server.poll, host, TAG_HOST);
-    answer(&server, &ready, NULL, 0);
-    while (ready.rc == 0)
+    rc = yk_poll_open(&server.poll);
+    if (rc == 0)
+        rc = yk_poll_add(&server.poll, socket, TAG_SOCKET);
+    if (rc == 0)
+        rc = yk_poll_add(&server.poll, host, TAG_HOST);
+    answer(&server, rc);
+    while (rc == 0)
         serve_events(&server);
     _Exit(0);
 }

@@ -242,9 +242,12 @@ int yk_zygote_spawn(struct yk_zygote *zygote, const struct yk_spawn *spawn, stru
     yoke_lock_acquire(&request_lock);
     rc = ask(zygote, &request, spawn, &reply, fds);
     yoke_lock_release(&request_lock);
-    /* a zygote that died does not come back */
+    if (rc == -EPIPE)
+        return -YOKE_EBROKEN; /* a zygote that died does not come back */
+    if (rc == -ETOOMANYREFS)
+        return -EMFILE; /* so the kernel calls too many descriptors on their way */
     if (rc < 0)
-        return rc == -EPIPE ? -YOKE_EBROKEN : rc;
+        return rc;
     child = (struct yk_child){.pid = reply.pid, .pidfd = fds[0], .report = fds[1]};
     rc = yk_send(child.report, spawn->arg, spawn->arg_size, NULL, 0);
     /* -EPIPE: it was killed before it had read all, which its report will tell */

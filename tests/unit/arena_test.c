@@ -1,8 +1,12 @@
 /* Shared memory of a pool: zero, aligned, merged again when free, refused when there is no room. */
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "host.h"
 #include "ipc/arena.h"
 #include "os/os.h"
 #include "test.h"
@@ -88,5 +92,91 @@ TEST(arena_memory_is_shared_with_a_child_at_the_same_address)
     __atomic_store_n(word, 41, __ATOMIC_RELEASE);
     CHECK_EQ(waitpid(pid, &status, 0), pid);
     CHECK_EQ(*word, 42);
+    yk_arena_close(&arena);
+}
+
+/* ---- the end ---- */
+
+static size_t pages_behind(int fd)
+{
+    struct stat stat;
+
+    CHECK_EQ(fstat(fd, &stat), 0);
+    return (size_t)stat.st_blocks * 512 / yk_page_size();
+}
+
+/* A process that holds the mapping, as the workers of a later pool do, and ends with the pipe. */
+static int fork_holder(int ends[2])
+{
+    char letter;
+    int pid;
+
+    CHECK_EQ(pipe(ends), 0);
+    pid = fork();
+    if (pid == 0) {
+        close(ends[1]);
+        _exit(read(ends[0], &letter, 1) != 0);
+    }
+    close(ends[0]);
+    return pid;
+}
+
+TEST(arena_gives_its_memory_back_though_another_process_has_it_mapped)
+{
+    struct yk_arena arena = open_arena(1 << 20);
+    char *memory = yk_arena_alloc(&arena, 1 << 19);
+    int ends[2], holder = fork_holder(ends), fd = dup(arena.fd);
+
+    CHECK(memory);
+    CHECK(pages_behind(fd) > 0);
+    yk_arena_close(&arena);
+    CHECK_EQ(arena.fd, -1);
+    CHECK_EQ(pages_behind(fd), 0);
+    close(fd);
+    close(ends[1]);
+    check_succeeds(holder);
+    yk_arena_close(&arena);
+}
+
+TEST(arena_forgotten_in_a_fork_keeps_the_owners_memory)
+{
+    struct yk_arena arena = open_arena(1 << 20);
+    char *memory = yk_arena_alloc(&arena, 1 << 19);
+    int pid;
+
+    CHECK(memory);
+    memset(memory, 7, 1 << 19);
+    pid = fork();
+    if (pid == 0) {
+        yk_arena_forget(&arena);
+        CHECK_EQ(arena.fd, -1);
+        CHECK(!arena.blocks);
+        yk_arena_forget(&arena);
+        _exit(0);
+    }
+    check_succeeds(pid);
+    for (int i = 0; i < 1 << 19; i++)
+        CHECK_EQ(memory[i], 7);
+    yk_arena_close(&arena);
+}
+
+/* A descriptor that is for reading takes no pages away. */
+TEST(arena_clears_what_it_cannot_give_back)
+{
+    struct yk_arena arena = open_arena(1 << 20);
+    char *memory = yk_arena_alloc(&arena, 10000), path[32];
+    int fd = arena.fd;
+
+    CHECK(memory);
+    memset(memory, 1, 10000);
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    CHECK((arena.fd = open(path, O_RDONLY | O_CLOEXEC)) >= 0);
+    CHECK(yk_arena_free(&arena, memory));
+    close(arena.fd);
+    arena.fd = fd;
+    CHECK(pages_behind(fd) > 0);
+    CHECK(yk_arena_alloc(&arena, 10000) == memory);
+    for (int i = 0; i < 10000; i++)
+        CHECK_EQ(memory[i], 0);
     yk_arena_close(&arena);
 }

@@ -28,6 +28,12 @@ static inline void executor_end(struct executor *x)
     x->table->free(x->self);
 }
 
+/* Whether the calling thread runs a task of it. */
+static inline bool executor_inside(const struct executor *x)
+{
+    return x->table->inside(x->self);
+}
+
 /* Items and results are arrays of their types; the rest are fields of struct yk_map. */
 #define MAP(task, in_array, out_array, n_items, ...)                                                                   \
     {                                                                                                                  \

@@ -46,7 +46,7 @@ static int task_where(const void *in, void *out)
     CHECK(yoke_thread_current() == caller);
     CHECK_EQ(yoke_task_index(), *(const int *)in);
     CHECK_EQ(yoke_worker_index(), 0);
-    CHECK(yk_current()->self == pool.self);
+    CHECK(executor_inside(&pool));
     *(long *)out = 0;
     return 0;
 }
@@ -73,7 +73,54 @@ TEST(serial_task_knows_where_it_is)
     CHECK_EQ(executor_map(&pool, &map), 0);
     CHECK_EQ(yoke_worker_index(), -1);
     CHECK_EQ(yoke_task_index(), 0);
-    CHECK(yk_current()->self == NULL);
+    CHECK(!executor_inside(&pool));
+    executor_end(&pool);
+}
+
+static struct executor other;
+
+static int task_into_other(const void *in, void *out)
+{
+    struct yk_map map = MAP(task_where, (const int *)in, (long *)out, 1, .chunk = 0);
+
+    CHECK(executor_inside(&pool) && !executor_inside(&other));
+    return (int)executor_map(&other, &map);
+}
+
+static int check_outside(void *arg)
+{
+    (void)arg;
+    CHECK(!executor_inside(&pool));
+    return 0;
+}
+
+static int task_is_alone_inside(const void *in, void *out)
+{
+    yoke_thread thread = {0};
+
+    (void)in;
+    CHECK(executor_inside(&pool));
+    CHECK_EQ(yoke_thread_start(&thread, check_outside, NULL), 0);
+    CHECK_EQ(yoke_thread_join(&thread, NULL), 0);
+    *(long *)out = 0;
+    return 0;
+}
+
+/* Also under a map of another pool; not in another thread. */
+TEST(serial_knows_who_is_inside)
+{
+    int number = 0;
+    long result;
+    struct yk_map nested = MAP(task_into_other, &number, &result, 1, .chunk = 0);
+    struct yk_map alone = MAP(task_is_alone_inside, &number, &result, 1, .chunk = 0);
+
+    caller = yoke_thread_current();
+    pool = executor_open(&yk_serial, 1);
+    other = executor_open(&yk_serial, 1);
+    CHECK_EQ(executor_map(&pool, &nested), 0);
+    CHECK_EQ(executor_map(&pool, &alone), 0);
+    CHECK(!executor_inside(&pool) && !executor_inside(&other));
+    executor_end(&other);
     executor_end(&pool);
 }
 

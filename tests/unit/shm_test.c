@@ -4,9 +4,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -81,11 +86,16 @@ TEST(commit_puts_pages_and_decommit_takes_them)
     CHECK_EQ(pages_behind(memory.fd), 3);
     bytes[page] = 1;
     bytes[3 * page] = 2;
-    yk_shm_decommit(memory.fd, page, page);
+    CHECK_EQ(yk_shm_decommit(memory.fd, page, page), 0);
     CHECK_EQ(pages_behind(memory.fd), 2);
     CHECK_EQ(bytes[page], 0);
     CHECK_EQ(bytes[3 * page], 2);
     destroy(memory);
+}
+
+TEST(decommit_says_that_it_failed)
+{
+    CHECK_EQ(yk_shm_decommit(-1, 0, yk_page_size()), -EBADF);
 }
 
 TEST(commit_beyond_the_end_fails)
@@ -145,6 +155,112 @@ TEST(attach_maps_at_the_address_or_fails)
     CHECK_EQ(*word, 7);
     destroy(memory);
 }
+
+/* The flags of the mapping that begins at the address: the line VmFlags of /proc/self/smaps. */
+static bool has_flag(const void *address, const char *flag)
+{
+    FILE *maps = fopen("/proc/self/smaps", "re");
+    char line[512], begin[32];
+    bool here = false, found = false;
+
+    CHECK(maps);
+    snprintf(begin, sizeof begin, "%" PRIxPTR "-", (uintptr_t)address);
+    while (fgets(line, sizeof line, maps)) {
+        here = here || strncmp(line, begin, strlen(begin)) == 0;
+        if (here && strncmp(line, "VmFlags:", 8) == 0) {
+            found = strstr(line, flag);
+            break;
+        }
+    }
+    fclose(maps);
+    return found;
+}
+
+TEST(it_is_left_out_of_core_dumps)
+{
+    struct memory memory = create(MIB);
+
+    CHECK(has_flag(memory.address, " sh "));
+    CHECK(has_flag(memory.address, " dd "));
+    yk_shm_unmap(memory.address, memory.size);
+    CHECK_EQ(yk_shm_attach(memory.fd, memory.address, memory.size), 0);
+    CHECK(has_flag(memory.address, " dd "));
+    destroy(memory);
+}
+
+/* ---- where it lies ---- */
+
+#define REGION_END ((uintptr_t)0x600000000000)
+
+/* What was given back may still be mapped in a process that was forked before. */
+TEST(an_address_does_not_come_again_soon)
+{
+    struct memory first = create(MIB), later;
+
+    if (TEST_THREAD_SANITIZER)
+        SKIP("the sanitizer has a say in what lies where");
+    destroy(first);
+    for (int i = 0; i < 2000; i++) {
+        later = create(MIB);
+        CHECK((char *)later.address >= (char *)first.address + first.size);
+        destroy(later);
+    }
+}
+
+TEST(what_is_taken_is_stepped_over)
+{
+    struct memory a = create(MIB), b;
+    char *next = (char *)a.address + a.size;
+
+    if (TEST_THREAD_SANITIZER)
+        SKIP("the sanitizer has a say in what lies where");
+    CHECK_EQ(yk_shm_attach(a.fd, next, a.size), 0);
+    b = create(MIB);
+    CHECK((char *)b.address == next + MIB);
+    yk_shm_unmap(next, a.size);
+    destroy(a);
+    destroy(b);
+}
+
+/* 64 TiB are gone round in 1100 steps of 64 GiB. */
+TEST(the_addresses_come_again_when_all_are_used_up)
+{
+    struct memory kept = create(65536 * MIB), memory;
+
+    if (TEST_THREAD_SANITIZER)
+        SKIP("the sanitizer has a say in what lies where");
+    for (int i = 0; i < 1100; i++) {
+        memory = create(65536 * MIB);
+        CHECK(memory.address != kept.address);
+        CHECK((uintptr_t)memory.address + memory.size <= REGION_END);
+        destroy(memory);
+    }
+    CHECK(memory.address > kept.address);
+    destroy(kept);
+}
+
+static void *map_a_few(void *arg)
+{
+    struct memory *memory = arg;
+
+    for (int i = 0; i < 100; i++)
+        memory[i] = create(MIB);
+    return NULL;
+}
+
+TEST(threads_get_addresses_of_their_own)
+{
+    static struct memory memory[2][100];
+    pthread_t thread;
+
+    CHECK_EQ(pthread_create(&thread, NULL, map_a_few, memory[0]), 0);
+    map_a_few(memory[1]);
+    CHECK_EQ(pthread_join(thread, NULL), 0);
+    for (int i = 0; i < 200; i++)
+        destroy(memory[i / 100][i % 100]);
+}
+
+/* ---- what is scarce ---- */
 
 /* In a process of its own: a limit is not taken back. */
 static int child_status(void (*body)(void))

@@ -6,6 +6,7 @@ TEST(supervise_while_opening_any_failed_start_breaks)
 {
     CHECK_EQ(yk_supervise(YK_SUP_OPENING, YK_SUP_FORK_FAILED, 1, true).action, YK_SUP_BREAK);
     CHECK_EQ(yk_supervise(YK_SUP_OPENING, YK_SUP_DIED_EARLY, 1, true).action, YK_SUP_BREAK);
+    CHECK_EQ(yk_supervise(YK_SUP_OPENING, YK_SUP_DIED_IDLE, 1, false).action, YK_SUP_FORK);
     CHECK_EQ(yk_supervise(YK_SUP_OPENING, YK_SUP_DIED, 0, false).action, YK_SUP_FORK);
     CHECK_EQ(yk_supervise(YK_SUP_OPENING, YK_SUP_LEFT, 0, false).action, YK_SUP_FORK);
 }
@@ -23,16 +24,17 @@ TEST(supervise_while_serving_the_dead_are_replaced_at_once)
 
 TEST(supervise_failed_starts_wait_longer_and_longer_up_to_the_limit)
 {
-    static const enum yk_sup_event events[] = {YK_SUP_FORK_FAILED, YK_SUP_DIED_EARLY};
+    static const enum yk_sup_event events[] = {YK_SUP_FORK_FAILED, YK_SUP_DIED_EARLY, YK_SUP_DIED_IDLE};
 
-    for (int e = 0; e < 2; e++) {
+    for (int e = 0; e < 3; e++) {
         unsigned before = 0;
 
         for (unsigned failures = 1; failures < YK_SUP_LIMIT; failures++) {
             struct yk_sup_step step = yk_supervise(YK_SUP_SERVING, events[e], failures, false);
 
             CHECK_EQ(step.action, YK_SUP_FORK);
-            CHECK(step.delay_ms >= 10 && step.delay_ms >= before && step.delay_ms <= 1000);
+            CHECK(failures == 1 ? step.delay_ms == 0 : step.delay_ms >= 10);
+            CHECK(step.delay_ms >= before && step.delay_ms <= 1000);
             before = step.delay_ms;
         }
         CHECK_EQ(yk_supervise(YK_SUP_SERVING, events[e], YK_SUP_LIMIT, false).action, YK_SUP_BREAK);

@@ -86,6 +86,7 @@ TEST(threads_terminate)
     start(&waiting, map_squares_cancelled, NULL);
     await_published(2);
     pool.table->terminate(pool.self);
+    pool.table->close(pool.self); /* the worker is still in its item */
     join(&waiting);
     CHECK_EQ(pool.table->map(pool.self, &late), -YOKE_ECLOSED);
     CHECK(yoke_thread_alive(&running));
@@ -208,6 +209,52 @@ TEST(threads_join_by_a_task_is_refused)
 static void forget_pool(void)
 {
     pool.table->forget(pool.self);
+}
+
+/* Memory that was freed gets other bytes. */
+static void spoil_free_memory(void)
+{
+    for (size_t size = 64; size < 16384; size += 64) {
+        char *bytes = malloc(size);
+
+        CHECK(bytes);
+        memset(bytes, '#', size);
+        __asm__ volatile("" : : "r"(bytes) : "memory");
+    }
+}
+
+static void forget_and_look(void)
+{
+    yoke_thread *here = yoke_thread_current();
+    uint64_t ident = yoke_thread_ident(here);
+
+    forget_pool();
+    spoil_free_memory();
+    CHECK(yoke_thread_current() == here && yoke_thread_main() == here);
+    CHECK_STR(yoke_thread_name(here), "Worker-1");
+    CHECK_EQ(yoke_thread_ident(here), ident);
+    CHECK(yoke_thread_alive(here));
+    CHECK_EQ(yoke_thread_native_id(here), yk_getpid());
+}
+
+static int task_forks(const void *in, void *out)
+{
+    (void)in;
+    *(long *)out = 1;
+    in_host(forget_and_look);
+    return 0;
+}
+
+/* The thread that forked lives in the pool's memory. */
+TEST(threads_forget_in_a_fork_by_a_task)
+{
+    long result = 0;
+    struct yk_map map = MAP(task_forks, &(int){0}, &result, 1, .chunk = 0);
+
+    pool = executor_open(&yk_threads, 1);
+    CHECK_EQ(executor_map(&pool, &map), 0);
+    CHECK_EQ(result, 1);
+    executor_end(&pool);
 }
 
 TEST(threads_forget_in_a_fork)

@@ -10,7 +10,7 @@ static int task_where(const void *in, void *out)
 {
     CHECK_EQ(yoke_task_index(), *(const int *)in);
     CHECK(yoke_worker_index() >= 0 && yoke_worker_index() < 2);
-    CHECK(yk_current()->self == pool.self);
+    CHECK(executor_inside(&pool));
     *(long *)out = yoke_worker_index();
     return 0;
 }
@@ -24,7 +24,7 @@ TEST(threads_task_knows_where_it_is)
     pool = executor_open(&yk_threads, 2);
     CHECK_EQ(executor_map(&pool, &map), 0);
     CHECK_EQ(yoke_worker_index(), -1);
-    CHECK(yk_current()->self == NULL);
+    CHECK(!executor_inside(&pool));
     executor_end(&pool);
     free(numbers);
 }
@@ -46,7 +46,7 @@ static int task_nests(const void *in, void *out)
     *(long *)out = sum;
     CHECK_EQ(yoke_task_index(), index);
     CHECK_EQ(yoke_worker_index(), worker);
-    CHECK(yk_current()->self == pool.self);
+    CHECK(executor_inside(&pool));
     return 0;
 }
 
@@ -85,7 +85,9 @@ static int task_into_threads(const void *in, void *out)
     struct yk_map map = MAP(task_square, numbers, results, 2, .chunk = 1);
 
     (void)in;
+    CHECK(executor_inside(&pool) && executor_inside(&serial));
     CHECK_EQ(executor_map(&pool, &map), 0);
+    CHECK(executor_inside(&pool) && executor_inside(&serial));
     *(long *)out = results[0] + results[1];
     return 0;
 }
@@ -97,7 +99,9 @@ static int task_into_serial(const void *in, void *out)
     struct yk_map map = MAP(task_into_threads, numbers, results, 2, .chunk = 1);
 
     (void)in;
+    CHECK(executor_inside(&pool) && !executor_inside(&serial));
     CHECK_EQ(executor_map(&serial, &map), 0);
+    CHECK(executor_inside(&pool) && !executor_inside(&serial));
     *(long *)out = results[0] + results[1];
     return 0;
 }

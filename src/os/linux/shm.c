@@ -2,7 +2,10 @@
  *
  * The file is as large as the reservation from the start and sealed at that size, so that no holder of the descriptor
  * can pull the pages from under another one.  Reserved bytes cost address space only; pages come with yk_shm_commit,
- * which fails with a code where a first touch would fail with SIGBUS. */
+ * which fails with a code where a first touch would fail with SIGBUS.
+ *
+ * The address is chosen here.  The kernel would take the hole that another mapping left; but a process that was forked
+ * before, and is to attach at the same address, still has there what was given back here. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -27,15 +30,58 @@ static int create_file(void)
     return fd < 0 ? -errno : fd;
 }
 
+/* A core dump says nothing about gigabytes of address space, and takes its time over them. */
+static void *map(int fd, void *address, size_t size, int flags)
+{
+    void *got = mmap(address, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE | flags, fd, 0);
+
+    if (got != MAP_FAILED)
+        (void)madvise(got, size, MADV_DONTDUMP);
+    return got;
+}
+
+/* Far above what grows upward from the program, far below what grows downward from the stack, and outside of what
+ * AddressSanitizer keeps for itself.  1024 pools have room. */
+#define REGION ((uint64_t)0x200000000000)
+#define REGION_SIZE ((uint64_t)0x400000000000)
+#define REGION_TRIES 1024
+
+/* How much of the region was given out, going round it: an address comes again as late as it can.  Written by whoever
+ * maps, on any thread. */
+static yk_a64 region_given;
+
+/* ThreadSanitizer lays out the addresses by itself.  It may be in the program alone, where only this tells. */
+extern void __tsan_init(void) __attribute__((weak));
+
+static void *map_in_region(int fd, size_t size)
+{
+    if (sizeof(void *) < 8 || size > REGION_SIZE || __tsan_init)
+        return MAP_FAILED;
+    for (int i = 0; i < REGION_TRIES; i++) {
+        /* relaxed: each gets a place of its own, and no other memory hangs on it */
+        uint64_t at = yk_add_rlx(&region_given, size) % REGION_SIZE;
+        void *address = (void *)(uintptr_t)(REGION + at);
+        int rc = at <= REGION_SIZE - size ? yk_shm_attach(fd, address, size) : -EEXIST;
+
+        if (rc == 0)
+            return address;
+        if (rc != -EEXIST)
+            break;
+    }
+    return MAP_FAILED;
+}
+
 /* Maps `size` bytes or, while the address space has no room, half of that.  The file may still be empty. */
 static int map_most(int fd, size_t *size, size_t least, void **ret_address)
 {
     size_t page = yk_page_size();
 
     for (;;) {
-        void *address = mmap(NULL, *size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
+        void *address = map_in_region(fd, *size);
         size_t half = yk_round_up(*size / 2, page);
 
+        if (address == MAP_FAILED)
+            address = map(fd, NULL, *size, 0);
         if (address != MAP_FAILED) {
             *ret_address = address;
             return 0;
@@ -90,7 +136,7 @@ int yk_shm_create(size_t reserve, size_t least, int *ret_fd, void **ret_address,
 
 int yk_shm_attach(int fd, void *address, size_t size)
 {
-    void *got = mmap(address, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE | MAP_FIXED_NOREPLACE, fd, 0);
+    void *got = map(fd, address, size, MAP_FIXED_NOREPLACE);
 
     if (got == MAP_FAILED)
         return -errno;
@@ -122,10 +168,12 @@ int yk_shm_commit(int fd, size_t offset, size_t size)
     return rc == -ENOSPC ? -ENOMEM : rc;
 }
 
-void yk_shm_decommit(int fd, size_t offset, size_t size)
+int yk_shm_decommit(int fd, size_t offset, size_t size)
 {
-    while (fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset, (off_t)size) < 0 && errno == EINTR)
-        ;
+    while (fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset, (off_t)size) < 0)
+        if (errno != EINTR)
+            return -errno;
+    return 0;
 }
 
 void yk_shm_unmap(void *address, size_t size)
