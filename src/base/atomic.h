@@ -51,6 +51,8 @@ typedef struct yk_aptr {
 #define yk_cas_seq(a, expected, x)                                                                                     \
     __atomic_compare_exchange_n(&(a)->v, (expected), (x), false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)
 
+#define yk_fence_seq() __atomic_thread_fence(__ATOMIC_SEQ_CST)
+
 /* Tells the CPU that this is a loop that waits for another one. */
 static inline void yk_cpu_relax(void)
 {
