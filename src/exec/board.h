@@ -120,6 +120,7 @@ struct yk_shared_job {
     size_t scratch_stride;
     size_t chunk; /* 0: by measurement */
     bool fail_fast;
+    yk_a64 end;        /* items.n; for who looks from outside, and perhaps too late */
     yk_a64 serial;     /* differs from that of every other job */
     yk_a64 timeout_ns; /* of an item; 0: none, and when the job has ended; the supervisor looks at any time */
 
@@ -183,8 +184,8 @@ bool yk_board_visible(void *board);
 /* True if no item of the job will be claimed from its cursor any more. */
 static inline bool yk_shared_job_exhausted(struct yk_shared_job *job)
 {
-    /* acquire: pairs with the CAS on the cursor and the store to stop */
-    return yk_load_acq(&job->cursor) >= job->items.n || yk_load_acq(&job->stop) != 0;
+    /* acquire: pairs with the CAS on the cursor and the store to stop; relaxed: older than the job's publication */
+    return yk_load_acq(&job->cursor) >= yk_load_rlx(&job->end) || yk_load_acq(&job->stop) != 0;
 }
 
 /* True if a worker is inside job j. */

@@ -258,6 +258,7 @@ static void fill(struct processes *p, struct yk_shared_job *job, const struct yk
 {
     job->chunk = map->chunk;
     job->fail_fast = map->fail_fast;
+    yk_store_rlx(&job->end, map->items.n);
     yk_store_rlx(&job->cursor, 0);
     yk_store_rlx(&job->stop, 0);
     yk_store_rlx(&job->bell, 0);

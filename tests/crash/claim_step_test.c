@@ -67,6 +67,7 @@ static void make_job(struct stage *stage, unsigned j)
     job->words = stage->words[j];
     job->codes = stage->codes[j];
     job->chunk = stage->chunk;
+    yk_store_rlx(&job->end, ITEMS);
     yk_store_rlx(&job->serial, j + 1);
     yk_store_rlx(&job->timeout_ns, stage->timed ? (uint64_t)3600 * 1000000000 : 0);
     yk_store_rlx(&job->bell, 1);

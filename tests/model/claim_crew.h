@@ -191,6 +191,7 @@ static void fill(int m, unsigned place)
     yk_store_rlx(&job->cursor, 0);
     yk_store_rlx(&job->stop, 0);
     yk_store_rlx(&job->bell, 0);
+    yk_store_rlx(&job->end, job->items.n);
     yk_store_rlx(&job->serial, (uint64_t)m + 1);
     yk_store_rel(&job->timeout_ns, plan.timed);
     map->place = place;
