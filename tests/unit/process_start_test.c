@@ -134,6 +134,22 @@ TEST(wrong_arguments_are_refused)
     CHECK_EQ(yoke_process_join(NULL, NULL), -EINVAL);
 }
 
+TEST(options_of_another_size_are_refused_if_smaller)
+{
+    yoke_process process = {0};
+    yoke_process_options options = {.size = sizeof options - 1};
+
+    CHECK_EQ(yoke_process_start_with(&process, is_null, NULL, &options), -EINVAL);
+    options.size = 0;
+    CHECK_EQ(yoke_process_start_with(&process, is_null, NULL, &options), -EINVAL);
+    CHECK(process.impl == NULL);
+    options.size = sizeof options + 8;
+    CHECK_EQ(yoke_process_start_with(&process, is_null, NULL, &options), 0);
+    yoke_process_close(&process);
+    CHECK_EQ(yoke_process_start_with(&process, is_null, NULL, NULL), 0);
+    yoke_process_close(&process);
+}
+
 TEST(a_program_with_threads_is_forked_only_on_request)
 {
     yoke_process process = {0};

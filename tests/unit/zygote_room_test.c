@@ -113,6 +113,45 @@ TEST(an_argument_without_memory_fails_with_a_code)
     yk_zygote_close(&zygote);
 }
 
+enum { ON_THEIR_WAY = 32 };
+
+/* Descriptors that were sent and not yet received count for the user, against the limit of whoever sends next. */
+static void with_descriptors_on_their_way(void)
+{
+    struct yk_spawn options = {.run = wait_for_ever};
+    struct yk_child other, child = {.pid = -7};
+    yoke_exit how;
+    char letter;
+    int ends[2], before;
+
+    if (getuid() == 0)
+        CHECK_EQ(setuid(54321), 0);
+    set_limit(RLIMIT_NOFILE, 16);
+    open_zygote();
+    set_limit(RLIMIT_NOFILE, 256);
+    other = spawn(&options);
+    CHECK_EQ(yk_socket_pair(ends), 0);
+    before = lowest_free();
+    for (int i = 0; i < ON_THEIR_WAY; i++)
+        CHECK_EQ(yk_send(ends[0], "x", 1, (int[]){1}, 1), 0);
+    for (int i = 0; i < 3; i++)
+        CHECK_EQ(yk_zygote_spawn(&zygote, &options, &child), -EMFILE);
+    CHECK_EQ(child.pid, -7);
+    CHECK_EQ(lowest_free(), before);
+    for (int i = 0; i < ON_THEIR_WAY; i++)
+        CHECK_EQ(yk_receive(ends[1], &letter, 1, NULL, NULL), 0);
+    child = spawn(&(struct yk_spawn){.user = user_code});
+    CHECK_EQ(finish(&child).value, 77);
+    CHECK_EQ(yk_child_report(&other, YOKE_NOW, &how), -ETIMEDOUT); /* the others live on */
+    yk_zygote_close(&zygote);
+    CHECK_EQ(finish(&other).value, SIGKILL);
+}
+
+TEST(a_child_that_cannot_be_handed_over_takes_no_other_with_it)
+{
+    in_host(with_descriptors_on_their_way);
+}
+
 static void without_room_for_processes(void)
 {
     struct yk_spawn options = {.run = wait_for_ever};
