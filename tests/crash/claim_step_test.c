@@ -195,9 +195,11 @@ static void step(struct stage *stage, long first, long stride, long last)
 }
 
 /* A kill point costs as many steps as come before it, so the way is cut into two that overlap -- up to the last item, and from
- * the last item to the sleep -- and each into quarters.  Sanitizers multiply the instructions by ten. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+ * the last item to the sleep -- and each into quarters.  Sanitizers and counters of coverage multiply the instructions by ten. */
+#if TEST_ADDRESS_SANITIZER || TEST_THREAD_SANITIZER
 enum { STRIDE = 101 };
+#elif defined(TEST_COVERAGE)
+enum { STRIDE = 7 };
 #else
 enum { STRIDE = 1 };
 #endif
