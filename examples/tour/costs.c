@@ -9,7 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "example.h"
+#include "../example.h"
 
 enum { EMPTY = 1000000, NAPS = 32, PARTS = 64 };
 

@@ -5,7 +5,7 @@
 #define _XOPEN_SOURCE 700
 #include <unistd.h>
 
-#include "example.h"
+#include "../example.h"
 
 /* A program of this folder, with its arguments.  A process sees what stood here when it was started. */
 struct step {

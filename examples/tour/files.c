@@ -12,7 +12,7 @@
 #include <ftw.h>
 #include <unistd.h>
 
-#include "example.h"
+#include "../example.h"
 
 static const char crash_path[] = "(follows a null pointer)";
 
