@@ -77,21 +77,22 @@ TEST(arena_memory_is_shared_with_a_child_at_the_same_address)
 {
     struct yk_arena arena = open_arena(1 << 20);
     int pid = fork(), status;
-    int *word;
+    yk_a32 *word;
 
     if (pid == 0) {
         /* the address that the parent will get: handed out after the fork */
-        word = (int *)(void *)arena.base;
-        while (__atomic_load_n(word, __ATOMIC_ACQUIRE) != 41)
-            usleep(100);
-        __atomic_store_n(word, 42, __ATOMIC_RELEASE);
+        word = (yk_a32 *)(void *)arena.base;
+        while (yk_load_acq(word) != 41)
+            yk_futex_wait(word, 0, true, YOKE_FOREVER);
+        yk_store_rel(word, 42);
         _exit(0);
     }
     word = yk_arena_alloc(&arena, sizeof *word);
     CHECK((char *)word == arena.base);
-    __atomic_store_n(word, 41, __ATOMIC_RELEASE);
+    yk_store_rel(word, 41);
+    yk_futex_wake(word, 1, true);
     CHECK_EQ(waitpid(pid, &status, 0), pid);
-    CHECK_EQ(*word, 42);
+    CHECK_EQ(yk_load_acq(word), 42);
     yk_arena_close(&arena);
 }
 
