@@ -197,11 +197,11 @@ static void step(struct stage *stage, long first, long stride, long last)
 /* A kill point costs as many steps as come before it, so the way is cut into two that overlap -- up to the last item, and from
  * the last item to the sleep -- and each into quarters.  Sanitizers and counters of coverage multiply the instructions by ten. */
 #if TEST_ADDRESS_SANITIZER || TEST_THREAD_SANITIZER
-enum { STRIDE = 101 };
+enum { STRIDE = 101, WIDE = 31 * STRIDE, WIDEST = 83 * STRIDE };
 #elif defined(TEST_COVERAGE)
-enum { STRIDE = 7 };
+enum { STRIDE = 7, WIDE = 61, WIDEST = 151 };
 #else
-enum { STRIDE = 1 };
+enum { STRIDE = 1, WIDE = 31, WIDEST = 83 };
 #endif
 
 static void up_to_the_last_item(int quarter)
@@ -262,10 +262,10 @@ TEST(claim_step_from_the_last_item_4)
 
 TEST(claim_step_item_by_item)
 {
-    step(make_stage(1, 1, false, -1), 0, 13 * STRIDE, 0);
+    step(make_stage(1, 1, false, -1), 0, WIDE, 0);
 }
 
 TEST(claim_step_two_jobs_with_a_timeout)
 {
-    step(make_stage(2, 2, true, -1), 0, 29 * STRIDE, 0);
+    step(make_stage(2, 2, true, -1), 0, WIDEST, 0);
 }
