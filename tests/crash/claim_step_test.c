@@ -191,7 +191,7 @@ static void step(struct stage *stage, long first, long stride, long last)
         SKIP("this system does not let a process trace its child");
     printf("%ld points, %ld with a crashed item\n", points, stage->n_crashed);
     CHECK(points > 10);
-    CHECK(stage->n_crashed > 0 && stage->n_whole > 0);
+    CHECK(stage->n_whole > 0);
 }
 
 /* A kill point costs as many steps as come before it, so the way is cut into two that overlap -- up to the last item, and from
@@ -201,7 +201,7 @@ enum { STRIDE = 101, WIDE = 31 * STRIDE, WIDEST = 83 * STRIDE };
 #elif defined(TEST_COVERAGE)
 enum { STRIDE = 7, WIDE = 61, WIDEST = 151 };
 #else
-enum { STRIDE = 1, WIDE = 31, WIDEST = 83 };
+enum { STRIDE = 1, WIDE = 26, WIDEST = 58 };
 #endif
 
 static void up_to_the_last_item(int quarter)
@@ -210,6 +210,7 @@ static void up_to_the_last_item(int quarter)
 
     step(stage, quarter * STRIDE, 4 * STRIDE, 600 * (STRIDE > 1 ? 10 : 1));
     CHECK(stage->reached_last);
+    CHECK(stage->n_crashed > 0); /* an item runs for more instructions than a stride */
 }
 
 static void from_the_last_item(int quarter)
@@ -217,6 +218,16 @@ static void from_the_last_item(int quarter)
     struct stage *stage = make_stage(1, 2, false, ITEMS - 1);
 
     step(stage, quarter * STRIDE, 4 * STRIDE, 0);
+    CHECK(stage->slept);
+    CHECK(stage->n_crashed > 0);
+}
+
+/* Whether a stride as wide as these falls into an item is chance, and no condition. */
+static void from_end_to_end(unsigned jobs, size_t chunk, bool timed, long first, long stride)
+{
+    struct stage *stage = make_stage(jobs, chunk, timed, -1);
+
+    step(stage, first, stride, 0);
     CHECK(stage->slept);
 }
 
@@ -260,12 +271,23 @@ TEST(claim_step_from_the_last_item_4)
     from_the_last_item(3);
 }
 
-TEST(claim_step_item_by_item)
+/* The ways from the first instruction to the sleep are long: every 13th and every 29th, in two halves. */
+TEST(claim_step_item_by_item_1)
 {
-    step(make_stage(1, 1, false, -1), 0, WIDE, 0);
+    from_end_to_end(1, 1, false, 0, WIDE);
 }
 
-TEST(claim_step_two_jobs_with_a_timeout)
+TEST(claim_step_item_by_item_2)
 {
-    step(make_stage(2, 2, true, -1), 0, WIDEST, 0);
+    from_end_to_end(1, 1, false, WIDE / 2, WIDE);
+}
+
+TEST(claim_step_two_jobs_with_a_timeout_1)
+{
+    from_end_to_end(2, 2, true, 0, WIDEST);
+}
+
+TEST(claim_step_two_jobs_with_a_timeout_2)
+{
+    from_end_to_end(2, 2, true, WIDEST / 2, WIDEST);
 }
