@@ -6,10 +6,14 @@
 #include <yoke/cpu.h>
 #include <yoke/event.h>
 #include <yoke/lock.h>
+#include <yoke/mutex.h>
+#include <yoke/pipe.h>
 #include <yoke/pool.h>
 #include <yoke/process.h>
+#include <yoke/shm.h>
 #include <yoke/task.h>
 #include <yoke/thread.h>
 #include <yoke/time.h>
+
 
 #endif

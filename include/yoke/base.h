@@ -26,7 +26,8 @@ extern "C" {
 
 /* Yoke's own errors: name, value, text.  They lie above every errno, so that the two never meet. */
 #define YOKE_ERRORS(X)                                                                                                 \
-    X(YOKE_ECLOSED, 4001, "the pool takes no more work: it was closed or terminated")                                  \
+    X(YOKE_ECLOSED, 4001,                                                                                              \
+      "closed: the pool or the queue takes no more, and no item is left; or nobody has the other end of the pipe")     \
     X(YOKE_EBROKEN, 4002, "broken: the helper process that keeps the workers, or processes, has died or gave up")      \
     X(YOKE_EFORKED, 4003, "this object belongs to another process, of which this one is a fork or a worker")           \
     X(YOKE_ETHREADED, 4004,                                                                                            \
@@ -35,7 +36,12 @@ extern "C" {
     X(YOKE_ENOTASK, 4005,                                                                                              \
       "the workers do not know this function: declare the task with YOKE_TASK, in a module that was loaded before "    \
       "the pool was opened (before yoke_init(), if that was called)")                                                  \
-    X(YOKE_EINIT, 4006, "the pool's initializer failed in a worker")
+    X(YOKE_EINIT, 4006, "the pool's initializer failed in a worker")                                                   \
+    X(YOKE_EOWNERDEAD, 4007,                                                                                           \
+      "the owner died while it held this; it is yours now: what it guards may be half changed, and is yours to "       \
+      "repair")                                                                                                        \
+    X(YOKE_EBARRIER, 4008,                                                                                             \
+      "the barrier is broken: a party has died, ran out of time or failed, or it was aborted or reset")
 
 #define YOKE_ERROR_VALUE(name, value, text) name = value,
 enum yoke_error { YOKE_ERRORS(YOKE_ERROR_VALUE) };

@@ -6,7 +6,7 @@
  *
  * Semantics are those of Python's threading.Event, with one promise that matters: `set` followed at once by `clear`
  * still releases everybody who was waiting, because a waiter watches the count of sets and not the flag.  (A waiter
- * that sleeps through 2^31 sets may miss them.)
+ * that sleeps through 2^31 sets may miss them.)  Between processes, a death in the middle of any call holds up nobody.
  *
  * Order: what a thread wrote before set is visible to whoever that set releases.
  *
@@ -36,7 +36,7 @@ typedef struct yoke_event {
 static inline void yoke_event_init(yoke_event *event, uint32_t shared)
 {
     event->word = 0;
-    event->shared = shared;
+    event->shared = shared ? YOKE_SHARED : YOKE_PRIVATE;
 }
 
 /* yoke_event_set -- sets the flag and releases every waiter; no effect on an event that is set. */
@@ -52,7 +52,7 @@ YOKE_API int yoke_event_is_set(const yoke_event *event);
 YOKE_API void yoke_event_wait(yoke_event *event);
 
 /* yoke_event_wait_until -- the same, at most until `deadline`.
- * Returns: 0; -ETIMEDOUT when the deadline came first. */
+ * Returns: 0; -ETIMEDOUT when the deadline came first; -EINTR in an interruptible thread (yoke_thread_interruptible). */
 YOKE_MUST_CHECK YOKE_API int yoke_event_wait_until(yoke_event *event, yoke_time deadline);
 
 #ifdef __cplusplus

@@ -17,11 +17,11 @@
  *   YOKE_THREADS    worker threads.  Items may point anywhere.  A crash is the program's.
  *   YOKE_PROCESSES  worker processes.  They see the program's memory as it was at open (with yoke_init(): as it was then),
  *                   as fork gives it, and nothing written later; items and results travel as plain bytes, so an item that
- *                   holds a pointer is good only for what existed then, or for what yoke_pool_alloc gave.  What is said in
- *                   yoke/process.h about signals, standard input, groups and threads in the host holds for workers too;
- *                   they keep the descriptors that the program had at open, so a pipe among those sees its end only when
- *                   the pool is freed;
- *                   their standard output is flushed after each chunk.
+ *                   holds a pointer is good only for what existed then, for what yoke_pool_alloc gave, or for shared memory
+ *                   that was open when the pool was opened (yoke/shm.h).  What is said in yoke/process.h about signals,
+ *                   standard input, groups and threads in the host holds for workers too; they keep the descriptors that
+ *                   the program had at open, but for the ends of a yoke_pipe, so a pipe(2) among those sees its end only
+ *                   when the pool is freed; their standard output is flushed after each chunk.
  *
  * Who may call what at the same time on one pool ("-": freely; "X": the caller must exclude it):
  *                             map..., apply, alloc, dealloc   close, terminate   join   free
@@ -66,10 +66,10 @@ typedef struct yoke_pool_options {
  * named: .workers, .initializer, .initializer_arg, .start.
  * Returns: 0, with the pool in *ret_pool; -EINVAL for a kind that is none, workers below 0 or above YOKE_WORKERS_MAX, or a
  *          NULL ret_pool; -YOKE_EINIT if an initializer failed or its worker died in it; -YOKE_ETHREADED, see
- *          yoke/process.h; -YOKE_EBROKEN if the zygote of yoke_init() has died; -ENOTSUP for YOKE_EXEC; -EAGAIN, -ENOMEM,
- *          -EMFILE, -EFBIG when the system has no room (a worker process takes a descriptor of its supervisor); -ENOSYS or
- *          -EPERM where the kernel or a sandbox forbids what processes need.  After a failure nothing is left behind.
- *          An initializer that never ends keeps this call waiting.
+ *          yoke/process.h; -YOKE_EBROKEN if the zygote of yoke_init() has died; -ENOTSUP for YOKE_EXEC; -EADDRINUSE and
+ *          -E2BIG, see yoke/process.h; -EAGAIN, -ENOMEM, -EMFILE, -EFBIG when the system has no room (a worker process takes
+ *          a descriptor of its supervisor); -ENOSYS or -EPERM where the kernel or a sandbox forbids what processes need.
+ *          After a failure nothing is left behind.  An initializer that never ends keeps this call waiting.
  * Owns:    the caller owns the pool and gives it back with yoke_pool_free. */
 #ifndef __cplusplus
 #define yoke_pool_open(ret_pool, ...)                                                                                  \
@@ -181,7 +181,8 @@ YOKE_API int yoke_pool_workers(const yoke_pool *pool);
 YOKE_API void *yoke_pool_alloc(yoke_pool *pool, size_t size);
 
 /* yoke_pool_dealloc -- gives such memory back before the pool ends; NULL is ignored.  No task may be using it.  A pointer
- * that yoke_pool_alloc did not give is misuse: one line on stderr, then abort. */
+ * that yoke_pool_alloc did not give is misuse: one line on stderr, then abort.  So is memory with a lock that the calling thread
+ * holds, if its death would be noticed (yoke_mutex and what is built on it; seen in YOKE_PROCESSES alone). */
 YOKE_API void yoke_pool_dealloc(yoke_pool *pool, void *memory);
 
 /* yoke_pool_close -- no more work: later maps give -YOKE_ECLOSED, those that run go on.  The workers end when they have
@@ -200,8 +201,9 @@ YOKE_API int yoke_pool_terminate(yoke_pool *pool);
 YOKE_API int yoke_pool_join(yoke_pool *pool);
 
 /* yoke_pool_free -- closes the pool, waits for its workers, gives back everything and sets *pool to NULL.  NULL and a
- * pointer to NULL are ignored.  In a fork of the program it only forgets the pool.  Never from a task of the pool: that is
- * misuse, one line on stderr, then abort. */
+ * pointer to NULL are ignored.  In a fork of the program it only forgets the pool.  Never from a task of the pool, nor
+ * while the calling thread holds a lock in its memory (as for yoke_pool_dealloc): that is misuse, one line on stderr, then
+ * abort. */
 YOKE_API void yoke_pool_free(yoke_pool **pool);
 
 #ifdef __cplusplus

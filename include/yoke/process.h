@@ -8,12 +8,13 @@
  *     rc = yoke_process_join(&p, &how);                            // how it ended: exit code or signal
  *     yoke_process_close(&p);                                      // gives back its descriptors
  *
- * What a process sees.  It shares no memory with its starter: it sees the program's memory as it was at the start (with
- * yoke_init(): as it was then), and its argument, which travels as bytes; a pointer among those bytes is only good for
- * what existed then.  It runs with signal handlers set back to the default, no signal blocked, standard input from
- * /dev/null, standard output and error those of the program, in a process group of its own (so that Ctrl-C reaches the
- * program, which decides), and leaves without running the program's atexit handlers.  What run returns is its exit code
- * (its low 8 bits, as everywhere).  getppid() there gives a helper process, not the starter.
+ * What a process sees.  It sees the program's memory as it was at the start (with yoke_init(): as it was then), and its
+ * argument, which travels as bytes; a pointer among those bytes is only good for what existed then, or for shared memory: what
+ * yoke_shm_open gave lies at the same address in it (yoke/shm.h).  Ends of pipes that it is given have the same numbers in it, so
+ * that an end may be its argument, and it has no others (yoke/pipe.h).  It runs with signal handlers set back to the default,
+ * no signal blocked, standard input from /dev/null, standard output and error those of the program, in a process group of its own
+ * (so that Ctrl-C reaches the program, which decides), and leaves without running the program's atexit handlers.  What run
+ * returns is its exit code (its low 8 bits, as everywhere).  getppid() there gives a helper process, not the starter.
  *
  * Who keeps it.  A small helper process (the zygote) forks it and is its parent.  The host sees no SIGCHLD, its wait()
  * calls see nothing, and no thread is made.  When the host dies, however it dies, its processes are killed by the kernel.
@@ -33,6 +34,7 @@
 #define YOKE_PROCESS_H
 
 #include <yoke/base.h>
+#include <yoke/pipe.h>
 #include <yoke/time.h>
 
 #ifdef __cplusplus
@@ -78,15 +80,20 @@ typedef struct yoke_process_options {
     size_t arg_size;  /* bytes at arg */
     const char *name; /* copied, cut to 31 bytes; NULL: "Process-1", "Process-2", ... */
     yoke_start start;
+    yoke_pipe *const *pipes; /* ends that the process gets, which stay the starter's too; borrowed for the call */
+    size_t n_pipes;
 } yoke_process_options;
 
 /* yoke_process_start -- runs run(copy of the arg_size bytes at arg) in a new process.  arg may be NULL when arg_size is 0,
  * and run then gets NULL; the copy is aligned for every type, and is gone when run returns.  Options are named: .name,
- * .start.
+ * .start, .pipes and .n_pipes:
+ *     rc = yoke_process_start(&p, run, &b, sizeof b, .pipes = (yoke_pipe *[]){&b}, .n_pipes = 1);
  * Returns: 0 when the process runs; -EBUSY if this object was started and not closed; -EINVAL for a NULL object or function,
- *          NULL bytes, or options whose size is smaller than the struct; -YOKE_ETHREADED, see above; -YOKE_ENOTASK if run
- *          lies in a module loaded after yoke_init(); -ENOTSUP for YOKE_EXEC; -YOKE_EBROKEN if the zygote has died;
- *          -EAGAIN, -ENOMEM, -EMFILE when the system has no room.  A start that failed leaves the object as it was. */
+ *          NULL bytes, a pipe that is not open, or options whose size is smaller than the struct; -YOKE_ETHREADED, see above;
+ *          -YOKE_ENOTASK if run lies in a module loaded after yoke_init(); -ENOTSUP for YOKE_EXEC; -YOKE_EBROKEN if the zygote
+ *          has died; -EADDRINUSE if something else lies in the zygote where shared memory lies here; -E2BIG for more than 250
+ *          pipes and shared memories; -EAGAIN, -ENOMEM, -EMFILE when the system has no room (RLIMIT_NOFILE of the zygote is
+ *          that of yoke_init()).  A start that failed leaves the object as it was. */
 #ifndef __cplusplus
 #define yoke_process_start(process, run, arg, ...)                                                                     \
     yoke_process_start_with((process), (run), (arg),                                                                   \
@@ -100,7 +107,8 @@ YOKE_API int yoke_process_start_with(yoke_process *process, int (*run)(void *arg
 YOKE_API int yoke_process_join(yoke_process *process, yoke_exit *ret_exit);
 
 /* yoke_process_join_until -- the same, at most until `deadline`.
- * Returns: as yoke_process_join, or -ETIMEDOUT with the process still running. */
+ * Returns: as yoke_process_join; or, with the process still running, -ETIMEDOUT, or -EINTR in an interruptible thread
+ *          (yoke_thread_interruptible). */
 YOKE_MUST_CHECK YOKE_API int yoke_process_join_until(yoke_process *process, yoke_time deadline, yoke_exit *ret_exit);
 
 /* yoke_process_alive -- 1 while it runs, 0 when it has ended or was not started. */

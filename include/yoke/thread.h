@@ -67,6 +67,12 @@ typedef struct yoke_thread_options {
 #endif
 YOKE_API int yoke_thread_start_with(yoke_thread *thread, int (*run)(void *arg), const yoke_thread_options *options);
 
+/* yoke_thread_interruptible -- says whether a signal handler that runs in the calling thread ends its waits: with 1, every call
+ * whose name ends in _until then returns -EINTR, having done nothing (0: it goes on waiting, as at first).  For hosts that act on
+ * signals between two waits.  A signal that comes before the wait begins does not end it.  A new thread begins with 0.
+ * Returns: what it was before. */
+YOKE_API int yoke_thread_interruptible(int on);
+
 /* yoke_thread_join -- waits until the thread has ended.  May be repeated, and called by several threads.
  * Returns: 0, with what run returned in *ret_code (ret_code may be NULL); -EINVAL for an object that was not started;
  *          -EDEADLK for the calling thread itself; -YOKE_EFORKED in a fork of the program, for a thread that still ran when it
@@ -75,7 +81,8 @@ YOKE_API int yoke_thread_start_with(yoke_thread *thread, int (*run)(void *arg), 
 YOKE_API int yoke_thread_join(yoke_thread *thread, int *ret_code);
 
 /* yoke_thread_join_until -- the same, at most until `deadline`.
- * Returns: as yoke_thread_join, or -ETIMEDOUT with the thread still running; it may then be joined again. */
+ * Returns: as yoke_thread_join; or, with the thread still running, -ETIMEDOUT, or -EINTR in an interruptible thread; it may then be
+ *          joined again. */
 YOKE_MUST_CHECK YOKE_API int yoke_thread_join_until(yoke_thread *thread, yoke_time deadline, int *ret_code);
 
 /* yoke_thread_alive -- 1 from start until run has returned, else 0. */

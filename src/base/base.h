@@ -16,6 +16,9 @@
 /* A rule of the interface was broken by the caller: one line on stderr that names the rule, then abort. */
 _Noreturn void yk_misuse(const char *rule);
 
+/* Where in the source the calling thread called, if that is known (src/debug): yk_misuse names it.  Else NULL. */
+extern _Thread_local __attribute__((tls_model("initial-exec"))) const char *yk_place;
+
 /* A rule of our own was broken: only in builds with YK_DEBUG, where it stops the program. */
 #ifdef YK_DEBUG
 #define yk_assert(condition) ((condition) ? (void)0 : yk_misuse("internal: " #condition))

@@ -39,8 +39,10 @@ const char *yoke_version(void)
     return YK_VERSION(YOKE_VERSION_MAJOR, YOKE_VERSION_MINOR, YOKE_VERSION_PATCH);
 }
 
+_Thread_local __attribute__((tls_model("initial-exec"))) const char *yk_place;
+
 void yk_misuse(const char *rule)
 {
-    fprintf(stderr, "yoke: misuse: %s\n", rule);
+    fprintf(stderr, "yoke: misuse: %s%s%s\n", rule, yk_place ? ", at " : "", yk_place ? yk_place : "");
     abort();
 }

@@ -142,7 +142,7 @@ enum yk_mode { YK_SERVING = 0, YK_CLOSING, YK_KILLING };
 
 /* The shared part. */
 struct yk_control {
-    struct yk_alive supervisor; /* dies with it */
+    struct yk_robust supervisor; /* dies with it */
     yk_a32 mode;                /* enum yk_mode; written by the host */
     yk_a32 verdict;             /* written by the supervisor: 0, or why the pool cannot work (positive) */
     yk_a32 opened;              /* 1: open has succeeded; written by the host */

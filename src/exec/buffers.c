@@ -5,8 +5,10 @@
 #include <errno.h>
 #include <string.h>
 
-/* Kept at most, for each job. */
+/* For each job: up to KEEP is kept for good, up to KEEP_WARM for as long as maps go on to need it, and more is not kept. */
 #define KEEP ((size_t)64 << 20)
+#define KEEP_WARM ((size_t)1 << 30)
+#define KEEP_MAPS 8
 
 /* Room for one piece after the others, on lines of its own; false when the sum does not fit. */
 static bool add_piece(size_t *total, size_t count, size_t size, size_t *ret_at)
@@ -49,9 +51,9 @@ static int grow(struct yk_arena *arena, void **memory, size_t *size, size_t want
     if (*memory)
         (void)yk_arena_free(arena, *memory);
     *size = 0;
-    *memory = yk_arena_alloc(arena, room);
+    *memory = yk_arena_alloc_pages(arena, room);
     if (!*memory && room > want)
-        *memory = yk_arena_alloc(arena, room = want);
+        *memory = yk_arena_alloc_pages(arena, room = want);
     if (!*memory)
         return -ENOMEM;
     *size = room;
@@ -124,6 +126,7 @@ int yk_buffers_load(struct yk_buffers *b, struct yk_arena *arena, const struct y
         job->items.out = b->data + plan.out;
     b->codes = job->codes;
     b->out = job->items.out;
+    b->n_small = plan.total < b->data_size / 4 ? b->n_small + 1 : 0;
     return 0;
 }
 
@@ -211,7 +214,7 @@ bool yk_buffers_unload(struct yk_buffers *b, struct yk_map *map, yoke_state rest
 
 void yk_buffers_trim(struct yk_buffers *b, struct yk_arena *arena)
 {
-    if (b->data_size > KEEP) {
+    if (b->data_size > KEEP_WARM || (b->data_size > KEEP && b->n_small >= KEEP_MAPS)) {
         (void)yk_arena_free(arena, b->data);
         b->data = NULL;
         b->data_size = 0;

@@ -12,6 +12,7 @@ struct yk_buffers {
     size_t n_words;
     char *data;
     size_t data_size;
+    unsigned n_small; /* maps in a row that needed much less */
     /* Of the map that is loaded: */
     const int32_t *codes;
     const char *out; /* where the workers leave the results; NULL: nowhere */

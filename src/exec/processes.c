@@ -10,6 +10,7 @@
 #include "base/task.h"
 #include "exec/buffers.h"
 #include "exec/supervisor.h"
+#include "ipc/pipe.h"
 #include "process/zygote.h"
 
 /* Address space for yoke_pool_alloc and the copies of items; memory is used only where it is needed. */
@@ -81,6 +82,7 @@ static int start_directly(struct processes *p, yoke_start start, int control, in
     if (rc == 0) {
         yk_close(p->control);
         yk_close(p->arena.fd);
+        yk_pipe_keep_only(NULL, 0);
         yk_child_prepare(true);
         yk_child_exit(yk_supervisor_main(&p->board, control, host));
     }
@@ -121,7 +123,7 @@ static void reap_supervisor(struct processes *p)
 /* The kernel wakes one of those who wait for the supervisor's death; each passes it on. */
 static bool supervisor_dead(struct processes *p)
 {
-    struct yk_alive *supervisor = &p->board.control->supervisor;
+    struct yk_robust *supervisor = &p->board.control->supervisor;
 
     if (!yk_alive_dead(supervisor))
         return false;
@@ -174,6 +176,7 @@ static int processes_open(const struct yk_exec_options *options, void **ret_self
 {
     struct processes *p;
     void *memory = NULL;
+    size_t least, reserve;
     int cpus = yoke_cpu_count(), rc = yk_may_fork(options->start);
 
     if (rc < 0)
@@ -184,9 +187,11 @@ static int processes_open(const struct yk_exec_options *options, void **ret_self
     p->control = -1;
     p->arena.fd = -1;
     p->spin_ns = cpus > 1 ? SPIN_NS : 0;
-    rc = yk_arena_open(&p->arena, RESERVE, LEAST + yk_board_size(options->workers));
+    least = LEAST + yk_board_size(options->workers);
+    reserve = yk_shm_reserve(RESERVE);
+    rc = yk_arena_open(&p->arena, yk_max(reserve, least), least);
     if (rc == 0) {
-        memory = yk_arena_alloc(&p->arena, yk_board_size(options->workers));
+        memory = yk_arena_alloc_pages(&p->arena, yk_board_size(options->workers));
         rc = memory ? 0 : -ENOMEM;
     }
     if (rc == 0) {
@@ -372,12 +377,17 @@ static int processes_map(void *self, struct yk_map *map)
 
 static void *processes_alloc(void *self, size_t size)
 {
-    return yk_arena_alloc(&((struct processes *)self)->arena, size);
+    /* whole lines, so that what different workers write lies apart */
+    return yk_arena_alloc(&((struct processes *)self)->arena, yk_round_up(size, YK_LINE));
 }
 
 static bool processes_dealloc(void *self, void *memory)
 {
-    return yk_arena_free(&((struct processes *)self)->arena, memory);
+    struct yk_arena *arena = &((struct processes *)self)->arena;
+
+    if (yk_arena_has_lock(arena, memory))
+        yk_misuse("yoke_pool_dealloc takes memory in which the calling thread holds no lock");
+    return yk_arena_free(arena, memory);
 }
 
 /* ---- the end ---- */
@@ -410,7 +420,7 @@ static void processes_terminate(void *self)
 static int processes_join(void *self)
 {
     struct processes *p = self;
-    struct yk_alive *supervisor = &p->board.control->supervisor;
+    struct yk_robust *supervisor = &p->board.control->supervisor;
 
     for (;;) {
         uint32_t life = yk_load_acq(&supervisor->word);
@@ -428,7 +438,12 @@ static int processes_join(void *self)
 
 static void processes_free(void *self)
 {
-    give_back(self);
+    struct processes *p = self;
+
+    /* the thread's list of locks would lead into memory that is gone */
+    if (yk_arena_has_lock(&p->arena, NULL))
+        yk_misuse("yoke_pool_free takes a pool in whose memory the calling thread holds no lock");
+    give_back(p);
 }
 
 /* Workers are processes, in which the pool is not usable at all. */

@@ -8,11 +8,12 @@
 
 #include "exec/exec.h"
 #include "os/os.h"
+#include "sync/self.h"
 
 struct yoke_pool {
     const struct yk_executor *executor;
-    void *self; /* the executor's */
-    int owner;  /* pid of the process that opened it */
+    void *self;     /* the executor's */
+    uint64_t owner; /* yk_this_process() of the one that opened it */
     unsigned workers;
     yk_a64 gate; /* bit 0: closed; the others: maps that run */
     yk_a32 down; /* 0 open, 1 somebody is telling the executor, 2 it was told; where join sleeps */
@@ -55,7 +56,7 @@ int yoke_pool_open_with(yoke_pool **ret_pool, const yoke_pool_options *options)
     if (!pool)
         return -ENOMEM;
     pool->executor = executor_of(options->kind);
-    pool->owner = yk_getpid();
+    pool->owner = yk_this_process();
     pool->workers = n_workers(options);
     wishes = (struct yk_exec_options){pool->workers, options->initializer, options->initializer_arg, options->start};
     rc = pool->executor->open(&wishes, &pool->self);
@@ -76,7 +77,7 @@ static int usable(const yoke_pool *pool)
 {
     if (!pool)
         return -EINVAL;
-    return pool->owner == yk_getpid() ? 0 : -YOKE_EFORKED;
+    return pool->owner == yk_this_process() ? 0 : -YOKE_EFORKED;
 }
 
 /* ---- the gate ---- */
@@ -273,7 +274,7 @@ void yoke_pool_free(yoke_pool **pool)
     if (!p)
         return;
     *pool = NULL;
-    if (p->owner != yk_getpid()) {
+    if (p->owner != yk_this_process()) {
         if (p->self) /* none yet in a worker, which was forked while the pool was being opened */
             p->executor->forget(p->self);
         free(p);

@@ -9,10 +9,13 @@
 #include <string.h>
 #include <yoke/lock.h>
 
+#include "process/process.h"
 #include "process/serve.h"
+#include "sync/self.h"
+#include "sync/wait.h"
 
 struct process {
-    int owner;
+    uint64_t owner; /* yk_this_process() */
     struct yk_child child;
     struct yk_zygote own; /* its own zygote; socket -1: it came from that of yoke_init */
     yoke_lock lock;
@@ -28,7 +31,7 @@ static int check(const yoke_process *process)
 
     if (!self)
         return -EINVAL;
-    return self->owner == yk_getpid() ? 0 : -YOKE_EFORKED;
+    return self->owner == yk_this_process() ? 0 : -YOKE_EFORKED;
 }
 
 /* ---- start ---- */
@@ -43,15 +46,34 @@ static void set_name(char name[32], const char *wish)
         snprintf(name, 32, "Process-%llu", (unsigned long long)yk_add_rlx(&count, 1) + 1);
 }
 
-static int spawn(struct process *self, int (*run)(void *arg), const void *arg, size_t arg_size, yoke_start start)
+/* The descriptors of the pipes; returns how many. */
+static int list_ends(const yoke_process_options *wish, int ends[YK_SPAWN_MOST])
 {
-    struct yk_zygote *root = start == YOKE_FORK ? NULL : yk_zygote_root();
-    struct yk_spawn spawn = {.user = run, .arg = arg, .arg_size = arg_size};
-    int rc;
+    if (!wish->pipes && wish->n_pipes > 0)
+        return -EINVAL;
+    if (wish->n_pipes > YK_SPAWN_MOST)
+        return -E2BIG;
+    for (size_t i = 0; i < wish->n_pipes; i++) {
+        ends[i] = yoke_pipe_fd(wish->pipes[i]);
+        if (ends[i] < 0)
+            return -EINVAL;
+    }
+    return (int)wish->n_pipes;
+}
 
+static int spawn(struct process *self, int (*run)(void *arg), const void *arg, const yoke_process_options *wish)
+{
+    struct yk_zygote *root = wish->start == YOKE_FORK ? NULL : yk_zygote_root();
+    struct yk_spawn spawn = {.user = run, .arg = arg, .arg_size = wish->arg_size};
+    int ends[YK_SPAWN_MOST], rc = list_ends(wish, ends);
+
+    if (rc < 0)
+        return rc;
+    spawn.given = ends;
+    spawn.n_given = (unsigned)rc;
     self->own.socket = -1;
     if (!root) {
-        rc = yk_zygote_open(start, &self->own);
+        rc = yk_zygote_open(wish->start, &self->own);
         if (rc < 0)
             return rc;
     }
@@ -88,9 +110,9 @@ int yoke_process_start_with(yoke_process *process, int (*run)(void *arg), const 
     self = calloc(1, sizeof *self);
     if (!self)
         return -ENOMEM;
-    self->owner = yk_getpid();
+    self->owner = yk_this_process();
     set_name(self->name, wish.name);
-    rc = spawn(self, run, arg, wish.arg_size, wish.start);
+    rc = spawn(self, run, arg, &wish);
     if (rc < 0) {
         free(self);
         return rc;
@@ -122,6 +144,26 @@ static int wait_ended(struct process *self, yoke_time deadline)
     return rc;
 }
 
+/* Until there is something to read for wait_ended; in an interruptible thread, or until a signal. */
+static int await_report(const struct process *self, yoke_time deadline)
+{
+    /* acquire: as in wait_ended */
+    struct yk_ready report = {.fd = self->child.report, .ready = yk_load_acq(&self->ended)};
+    int rc = 0;
+
+    while (rc == 0 && !report.ready)
+        rc = yk_sleep_ready(&report, 1, deadline);
+    return rc;
+}
+
+bool yk_process_joined(const yoke_process *process)
+{
+    struct process *self = process->impl;
+
+    /* acquire: pairs with the release in wait_ended */
+    return yk_load_acq(&self->ended) != 0;
+}
+
 int yoke_process_join_until(yoke_process *process, yoke_time deadline, yoke_exit *ret_exit)
 {
     int rc = check(process);
@@ -130,7 +172,9 @@ int yoke_process_join_until(yoke_process *process, yoke_time deadline, yoke_exit
     if (rc < 0)
         return rc;
     self = process->impl;
-    rc = wait_ended(self, deadline);
+    rc = await_report(self, deadline);
+    if (rc == 0)
+        rc = wait_ended(self, YOKE_FOREVER);
     if (rc == 0 && ret_exit)
         *ret_exit = self->how;
     return rc;
@@ -138,7 +182,13 @@ int yoke_process_join_until(yoke_process *process, yoke_time deadline, yoke_exit
 
 int yoke_process_join(yoke_process *process, yoke_exit *ret_exit)
 {
-    return yoke_process_join_until(process, YOKE_FOREVER, ret_exit);
+    int rc;
+
+    /* only a signal ends it early */
+    do
+        rc = yoke_process_join_until(process, YOKE_FOREVER, ret_exit);
+    while (rc == -EINTR);
+    return rc;
 }
 
 /* ---- the rest ---- */

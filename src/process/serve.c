@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ipc/pipe.h"
 #include "process/serve.h"
 
 struct served {
@@ -29,8 +30,6 @@ struct server {
 /* Tags that are no address. */
 enum { TAG_SOCKET = 1, TAG_HOST = 2, EVENTS = 16 };
 
-/* ---- in the child ---- */
-
 /* What the fork copied and the child must not keep: a copy of another child's report socket would hide the zygote's
  * death. */
 static void close_servers(const struct server *server)
@@ -44,28 +43,26 @@ static void close_servers(const struct server *server)
     }
 }
 
-static _Noreturn void run_child(const struct server *server, const struct yk_request *request, void *arg, int report,
-                                const int *fds, unsigned n_fds)
-{
-    int code = EXIT_FAILURE;
+/* ---- starting one ---- */
 
-    yk_die_with_parent(server->pid);
-    close_servers(server);
-    yk_set_process_name(request->name);
-    yk_child_prepare(true);
-    if (request->arg_size == 0 || yk_receive(report, arg, request->arg_size, NULL, NULL) == 0) {
-        yk_close(report);
-        code = request->run ? request->run(arg, fds, n_fds) : request->user(arg);
-    }
-    yk_child_exit(code & 0xff);
+/* What would fail in the child is found here, where it can still be told. */
+static int check(const struct yk_frame *frame)
+{
+    const struct yk_request *request = &frame->request;
+    unsigned n = yk_frame_parts(frame);
+
+    if (!request->run && !request->any_code && !yk_is_code(request->user))
+        return -YOKE_ENOTASK;
+    for (unsigned i = n - request->n_given; i < n; i++)
+        if (!yk_fd_possible((int)frame->parts[i].number))
+            return -EMFILE;
+    return 0;
 }
 
-/* ---- requests ---- */
-
 /* Forks.  The host's end of the report socket and a pidfd are for the reply. */
-static int fork_child(struct server *server, const struct yk_request *request, struct served *child, int *ret_end,
-                      const int *fds, unsigned n_fds)
+static int fork_child(struct server *server, struct yk_frame *frame, struct served *child, int *ret_end)
 {
+    const struct yk_request *request = &frame->request;
     void *arg = NULL;
     int ends[2], pid;
     int rc;
@@ -85,8 +82,10 @@ static int fork_child(struct server *server, const struct yk_request *request, s
     }
     pid = yk_fork(YOKE_FORK, &child->pidfd);
     if (pid == 0) {
+        yk_die_with_parent(server->pid);
         yk_close(ends[0]);
-        run_child(server, request, arg, ends[1], fds, n_fds);
+        close_servers(server);
+        yk_begin(frame, arg, ends[1]);
     }
     free(arg);
     if (pid < 0) {
@@ -130,18 +129,18 @@ static void forget_child(struct server *server, struct served *child)
 }
 
 /* The host's end of the report socket is the caller's. */
-static int spawn(struct server *server, const struct yk_request *request, const int *fds, unsigned n_fds,
-                 struct served **ret_child, int *ret_end)
+static int spawn(struct server *server, struct yk_frame *frame, struct served **ret_child, int *ret_end)
 {
     struct served *child;
     int rc, end;
 
-    if (!request->run && !request->any_code && !yk_is_code(request->user))
-        return -YOKE_ENOTASK;
+    rc = check(frame);
+    if (rc < 0)
+        return rc;
     child = malloc(sizeof *child);
     if (!child)
         return -ENOMEM;
-    rc = fork_child(server, request, child, &end, fds, n_fds);
+    rc = fork_child(server, frame, child, &end);
     if (rc < 0) {
         free(child);
         return rc;
@@ -159,6 +158,8 @@ static int spawn(struct server *server, const struct yk_request *request, const 
     *ret_end = end;
     return 0;
 }
+
+/* ---- requests ---- */
 
 static void serve_kill(const struct server *server, int pid)
 {
@@ -204,11 +205,13 @@ static void answer(const struct server *server, int rc)
 }
 
 /* That descriptors cannot be sent is no reason to end, which would kill the other children. */
-static void serve_spawn(struct server *server, const struct yk_request *request, const int *fds, unsigned n_fds)
+static void serve_spawn(struct server *server, struct yk_frame *frame)
 {
     struct served *child;
-    int end, rc = spawn(server, request, fds, n_fds, &child, &end);
+    int end, rc = yk_shm_sync(frame->parts + frame->request.n_lent, frame->request.n_shared);
 
+    if (rc == 0)
+        rc = spawn(server, frame, &child, &end);
     if (rc == 0) {
         struct yk_reply reply = {.pid = child->pid};
 
@@ -222,27 +225,54 @@ static void serve_spawn(struct server *server, const struct yk_request *request,
     answer(server, rc);
 }
 
+/* Takes a whole frame off the socket.  -EMFILE: the descriptors had no room, and are closed. */
+static int receive_frame(const struct server *server, struct yk_frame *frame)
+{
+    int fds[YK_SPAWN_MOST], rc, rest;
+    unsigned n_fds = YK_SPAWN_MOST, n, next = 0;
+
+    rc = yk_receive(server->socket, &frame->request, sizeof frame->request, fds, &n_fds);
+    if (rc < 0 && rc != -EMFILE)
+        return rc;
+    n = yk_frame_parts(frame);
+    rest = yk_receive(server->socket, frame->parts, n * sizeof frame->parts[0], NULL, NULL);
+    if (rc < 0 || rest < 0)
+        return rest < 0 ? rest : rc;
+    for (unsigned i = 0; i < n; i++)
+        if (frame->parts[i].fd >= 0)
+            frame->parts[i].fd = fds[next++];
+    yk_assert(next == n_fds);
+    return 0;
+}
+
+/* What was lent and given is the child's; shared memory keeps its own. */
+static void close_parts(const struct yk_frame *frame)
+{
+    unsigned first_given = frame->request.n_lent + frame->request.n_shared;
+
+    for (unsigned i = 0; i < yk_frame_parts(frame); i++)
+        if (i < frame->request.n_lent || i >= first_given)
+            yk_close(frame->parts[i].fd);
+}
+
 static void serve_request(struct server *server)
 {
-    struct yk_request request;
-    int fds[3];
-    unsigned n_fds = 3;
-    int rc = yk_receive(server->socket, &request, sizeof request, fds, &n_fds);
+    struct yk_frame frame;
+    int rc = receive_frame(server, &frame);
 
     if (rc == -EMFILE) {
         answer(server, rc);
         return;
     }
-    if (rc < 0 || request.kind == YK_REQUEST_END)
+    if (rc < 0 || frame.request.kind == YK_REQUEST_END)
         serve_end(server);
-    if (request.kind == YK_REQUEST_KILL)
-        serve_kill(server, request.pid);
-    else if (request.kind == YK_REQUEST_LAST)
+    if (frame.request.kind == YK_REQUEST_KILL)
+        serve_kill(server, frame.request.pid);
+    else if (frame.request.kind == YK_REQUEST_LAST)
         serve_last(server);
     else
-        serve_spawn(server, &request, fds, n_fds);
-    while (n_fds > 0)
-        yk_close(fds[--n_fds]);
+        serve_spawn(server, &frame);
+    close_parts(&frame);
 }
 
 /* ---- ends ---- */
@@ -280,6 +310,7 @@ void yk_serve(int socket, int host)
 
     yk_set_process_name("yoke:zygote");
     yk_child_prepare(true);
+    yk_pipe_keep_only(NULL, 0); /* a pipe ends though its zygote is still there */
     rc = yk_poll_open(&server.poll);
     if (rc == 0)
         rc = yk_poll_add(&server.poll, socket, TAG_SOCKET);

@@ -121,8 +121,10 @@ static int await_ready(const struct yk_zygote *zygote)
 
 static int fork_zygote(yoke_start start, int ends[2], int host, struct yk_zygote *zygote)
 {
-    int pid = yk_fork(start, &zygote->pidfd);
+    int pid;
 
+    zygote->shared = yk_shm_newest();
+    pid = yk_fork(start, &zygote->pidfd);
     if (pid == 0) {
         yk_close(ends[0]);
         yk_serve(ends[1], host);
@@ -206,12 +208,43 @@ void yoke_done(void)
 
 /* ---- asking it ---- */
 
-/* Under request_lock. */
-static int ask(const struct yk_zygote *zygote, const struct yk_request *request, const struct yk_spawn *spawn,
-               struct yk_reply *reply, int fds[2])
+/* What goes with it.  Descriptors of shared memory are the caller's to close. */
+static int add_parts(struct yk_frame *frame, const struct yk_zygote *zygote, const struct yk_spawn *spawn)
+{
+    struct yk_shm_place *part = frame->parts;
+    int n_shared;
+
+    if (spawn->n_given > YK_SPAWN_MOST - spawn->n_fds)
+        return -E2BIG;
+    for (unsigned i = 0; i < spawn->n_fds; i++)
+        *part++ = (struct yk_shm_place){.fd = spawn->fds[i]};
+    n_shared = yk_shm_list(zygote->shared, part, YK_SPAWN_MOST - spawn->n_fds - spawn->n_given);
+    if (n_shared < 0)
+        return n_shared;
+    part += n_shared;
+    for (unsigned i = 0; i < spawn->n_given; i++)
+        *part++ = (struct yk_shm_place){.fd = spawn->given[i], .number = (uint64_t)spawn->given[i]};
+    frame->request.n_lent = spawn->n_fds;
+    frame->request.n_shared = (unsigned)n_shared;
+    frame->request.n_given = spawn->n_given;
+    return 0;
+}
+
+static int send_frame(const struct yk_zygote *zygote, const struct yk_frame *frame)
+{
+    int fds[YK_SPAWN_MOST];
+    unsigned n = yk_frame_parts(frame), n_fds = 0;
+
+    for (unsigned i = 0; i < n; i++)
+        if (frame->parts[i].fd >= 0)
+            fds[n_fds++] = frame->parts[i].fd;
+    return yk_send(zygote->socket, frame, offsetof(struct yk_frame, parts) + n * sizeof frame->parts[0], fds, n_fds);
+}
+
+static int ask(const struct yk_zygote *zygote, const struct yk_frame *frame, struct yk_reply *reply, int fds[2])
 {
     unsigned n_fds = 2;
-    int rc = yk_send(zygote->socket, request, sizeof *request, spawn->fds, spawn->n_fds);
+    int rc = send_frame(zygote, frame);
 
     if (rc < 0)
         return rc;
@@ -226,21 +259,41 @@ static int ask(const struct yk_zygote *zygote, const struct yk_request *request,
     return rc < 0 ? rc : reply->rc;
 }
 
+/* Under request_lock, so that zygotes hear of shared memory in the order in which it comes and goes. */
+static int request_child(struct yk_zygote *zygote, const struct yk_spawn *spawn, struct yk_reply *reply, int fds[2])
+{
+    struct yk_frame frame;
+    uint64_t newest = zygote->shared;
+    int rc;
+
+    frame.request = (struct yk_request){.kind = YK_REQUEST_SPAWN,
+                                        .any_code = zygote != yk_zygote_root(),
+                                        .run = spawn->run,
+                                        .user = spawn->user,
+                                        .arg_size = spawn->arg_size};
+    memcpy(frame.request.name, spawn->name, sizeof frame.request.name);
+    rc = add_parts(&frame, zygote, spawn);
+    if (rc < 0)
+        return rc;
+    rc = ask(zygote, &frame, reply, fds);
+    for (unsigned i = 0; i < frame.request.n_shared; i++) {
+        yk_close(frame.parts[frame.request.n_lent + i].fd);
+        newest = yk_max(newest, frame.parts[frame.request.n_lent + i].number);
+    }
+    if (rc == 0)
+        zygote->shared = newest;
+    return rc;
+}
+
 int yk_zygote_spawn(struct yk_zygote *zygote, const struct yk_spawn *spawn, struct yk_child *ret_child)
 {
-    struct yk_request request = {.kind = YK_REQUEST_SPAWN,
-                                 .any_code = zygote != yk_zygote_root(),
-                                 .run = spawn->run,
-                                 .user = spawn->user,
-                                 .arg_size = spawn->arg_size};
     struct yk_child child = {0};
     struct yk_reply reply = {0};
     int fds[2] = {-1, -1};
     int rc;
 
-    memcpy(request.name, spawn->name, sizeof request.name);
     yoke_lock_acquire(&request_lock);
-    rc = ask(zygote, &request, spawn, &reply, fds);
+    rc = request_child(zygote, spawn, &reply, fds);
     yoke_lock_release(&request_lock);
     if (rc == -EPIPE)
         return -YOKE_EBROKEN; /* a zygote that died does not come back */

@@ -13,7 +13,12 @@ struct yk_zygote {
     int socket; /* requests go out here; -1: none */
     int pidfd;
     uint64_t n_tasks; /* tasks that were registered when its memory was taken */
+    uint64_t shared;  /* the number of the newest shared memory that it has; under request_lock */
 };
+
+/* The most descriptors that go with a spawn: those that are lent and given, and shared memory (which counts though it goes without
+ * one). */
+enum { YK_SPAWN_MOST = YK_FDS_MOST, YK_SPAWN_LENT = 3 };
 
 /* What a zygote is asked to run.  `run` gets a copy of the bytes (aligned for every type; NULL when size is 0) and the
  * descriptors, which it owns; what it returns is the exit code. */
@@ -22,8 +27,10 @@ struct yk_spawn {
     int (*user)(void *arg); /* a program's own function, called by run == NULL; must be code that the zygote knows */
     const void *arg;
     size_t arg_size;
-    int fds[3]; /* lent for the call */
+    int fds[YK_SPAWN_LENT]; /* lent for the call */
     unsigned n_fds;
+    const int *given; /* the child has them under the same numbers as the caller */
+    unsigned n_given;
     char name[32];
 };
 
@@ -50,7 +57,9 @@ int yk_zygote_open(yoke_start start, struct yk_zygote *ret_zygote);
 /* Ends it, and so its children; waits for it. */
 void yk_zygote_close(struct yk_zygote *zygote);
 
-/* Starts a process.  -YOKE_ENOTASK if the zygote does not know `user`; any thread. */
+/* Starts a process, which also has the shared memory that this process has.  -YOKE_ENOTASK if the zygote does not know `user`;
+ * -E2BIG for more than YK_SPAWN_MOST; -EMFILE also for a given number beyond the zygote's limit; -EADDRINUSE if shared memory
+ * has no place in it.  Any thread. */
 int yk_zygote_spawn(struct yk_zygote *zygote, const struct yk_spawn *spawn, struct yk_child *ret_child);
 /* 0, -ETIMEDOUT; a zygote that died took the child with it: killed by SIGKILL. */
 int yk_child_report(struct yk_child *child, yoke_time deadline, yoke_exit *ret_exit);

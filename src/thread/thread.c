@@ -21,6 +21,7 @@
 #include <yoke/lock.h>
 
 #include "os/os.h"
+#include "sync/wait.h"
 #include "thread/thread.h"
 
 /* The bits of state; an object that was not started has none. */
@@ -157,7 +158,7 @@ static void finish(struct record *record, int code)
 
     leave(record);
     thread->code = code;
-    /* release: pairs with the acquire in yoke_thread_alive, await_return and yoke_thread_join_until */
+    /* release: pairs with the acquire in yoke_thread_alive, await_return and join */
     wake_if_waited(thread, yk_or_seq(&thread->state, RETURNED));
 }
 
@@ -251,13 +252,13 @@ int yk_thread_start_worker(yoke_thread *thread, int (*run)(void *arg), void *arg
 
 /* ---- join ---- */
 
-/* Sleeps until the state is no longer this one, or for no reason; or -ETIMEDOUT. */
+/* Sleeps until the state is no longer this one, or for no reason; or -ETIMEDOUT, -EINTR. */
 static int sleep_on(view *t, uint32_t state, yoke_time deadline)
 {
     /* relaxed would do: whoever goes on looks at the state again */
     if (!(state & WAITED) && !yk_cas_acq(&t->state, &state, state | WAITED))
         return 0;
-    return yk_futex_wait(&t->state, state | WAITED, false, deadline);
+    return yk_sleep_many(&(struct yk_wait){&t->state, state | WAITED, false}, 1, deadline);
 }
 
 static int await_return(view *t, yoke_time deadline)
@@ -306,7 +307,8 @@ static int join_claimed(view *t)
     return rc;
 }
 
-int yoke_thread_join_until(yoke_thread *thread, yoke_time deadline, int *ret_code)
+/* until: NULL for a plain join, for which nobody need wake the caller. */
+static int join(yoke_thread *thread, const yoke_time *until, int *ret_code)
 {
     view *t = (view *)thread;
     /* acquire: pairs with the ors in finish and join_claimed */
@@ -320,8 +322,8 @@ int yoke_thread_join_until(yoke_thread *thread, yoke_time deadline, int *ret_cod
     if (t->generation != registry.generation) {
         rc = state & RETURNED ? 0 : -YOKE_EFORKED;
     } else {
-        if (deadline != YOKE_FOREVER)
-            rc = await_return(t, deadline);
+        if (until)
+            rc = await_return(t, *until);
         if (rc == 0 && claim(t))
             rc = join_claimed(t);
     }
@@ -330,9 +332,33 @@ int yoke_thread_join_until(yoke_thread *thread, yoke_time deadline, int *ret_cod
     return rc;
 }
 
+int yoke_thread_join_until(yoke_thread *thread, yoke_time deadline, int *ret_code)
+{
+    return join(thread, &deadline, ret_code);
+}
+
 int yoke_thread_join(yoke_thread *thread, int *ret_code)
 {
-    return yoke_thread_join_until(thread, YOKE_FOREVER, ret_code);
+    return join(thread, NULL, ret_code);
+}
+
+int yk_thread_ended(yoke_thread *thread, struct yk_wait *ret_wait)
+{
+    view *t = (view *)thread;
+    /* acquire: pairs with the or in finish */
+    uint32_t state = t ? yk_load_acq(&t->state) : 0;
+
+    if (!(state & STARTED))
+        return -EINVAL;
+    if (t == self)
+        return -EDEADLK;
+    if (!(state & RETURNED) && t->generation != registry.generation)
+        return -YOKE_EFORKED;
+    while (!(state & (RETURNED | WAITED)))
+        if (yk_cas_aar(&t->state, &state, state | WAITED))
+            state |= WAITED;
+    *ret_wait = (struct yk_wait){&t->state, state, false};
+    return (state & RETURNED) != 0;
 }
 
 /* ---- getters ---- */

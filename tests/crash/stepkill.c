@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/time.h>
@@ -95,20 +96,24 @@ static long pending_signal(int status)
     return status >> 16 != 0 || signal == SIGTRAP || signal == SIGSTOP ? 0 : signal;
 }
 
-/* Lets a stopped process do n instructions, or up to its next marker if it ends there. */
-static struct stepkill_run step(pid_t pid, long n, bool until_marker, int status)
+/* Lets a stopped process do n instructions; of a test, up to its next marker if it ends there. */
+static struct stepkill_run step(pid_t pid, long n, const struct stepkill *test, int status)
 {
     struct stepkill_run run = {.end = STEPKILL_KILLED, .status = status};
+    bool stopped;
 
     while (run.steps < n) {
         if (ptrace(PTRACE_SINGLESTEP, pid, NULL, pending_signal(run.status)) < 0)
             break;
         run.steps++;
-        if (!await_stop(pid, &run.status)) {
+        stopped = await_stop(pid, &run.status);
+        while (!stopped && test && test->asleep && test->asleep(test->arg))
+            stopped = await_stop(pid, &run.status);
+        if (!stopped) {
             run.end = STEPKILL_ASLEEP;
             break;
         }
-        if (!WIFSTOPPED(run.status) || (until_marker && at_marker(run.status))) {
+        if (!WIFSTOPPED(run.status) || (test && at_marker(run.status))) {
             run.end = STEPKILL_ENDED;
             break;
         }
@@ -158,10 +163,15 @@ static int run_once(const struct stepkill *test, long k, struct stepkill_run *re
         return WIFEXITED(status) && WEXITSTATUS(status) ? -WEXITSTATUS(status) : -EPERM;
     }
     ptrace(PTRACE_SETOPTIONS, pid, NULL, PTRACE_O_EXITKILL);
-    *ret_run = step(pid, k, true, status);
+    *ret_run = step(pid, k, test, status);
     if (WIFSTOPPED(ret_run->status) || ret_run->end == STEPKILL_ASLEEP)
         kill_and_reap(pid, &ret_run->status);
     return 0;
+}
+
+long stepkill_stride(long full)
+{
+    return getenv("YOKE_TEST_FULL") ? full : 7 * full;
 }
 
 long stepkill_each(const struct stepkill *test)
@@ -208,7 +218,7 @@ int stepkill_process(int pid, long steps, struct stepkill_run *ret_run)
     clock_start(&old);
     ptrace(PTRACE_INTERRUPT, pid, NULL, NULL);
     if (await_stop(pid, &status) && WIFSTOPPED(status))
-        run = step(pid, steps, false, status);
+        run = step(pid, steps, NULL, status);
     if (run.end == STEPKILL_ENDED)
         status = run.status;
     else

@@ -13,8 +13,8 @@
  * Call once, in the caller, what body calls from shared libraries: or the dynamic linker's work at the first call,
  * some two thousand instructions, is stepped through as well.
  *
- * A kill point costs one fork and k steps of about 3 us.  In a build that runs ten times as many instructions, set
- * `stride`. */
+ * A kill point costs one fork and k steps of about 3 us: n of them cost n times n.  What is long gets a `stride` from
+ * stepkill_stride. */
 #ifndef STEPKILL_H
 #define STEPKILL_H
 
@@ -36,11 +36,16 @@ struct stepkill {
     void (*setup)(void *arg);                                 /* in the caller, before each run; NULL: nothing */
     void (*body)(void *arg);                                  /* in the child */
     void (*after)(void *arg, const struct stepkill_run *run); /* in the caller, when the child is reaped */
+    /* In the caller, when body sleeps: true if it was woken now, so that the stepping goes on; false, or NULL: it ends there. */
+    bool (*asleep)(void *arg);
     void *arg;
     bool window;      /* count only from stepkill_begin to stepkill_end, which body calls */
     long stride;      /* every so many instructions; 0: 1 */
     long first, last; /* from k = first; up to last, if that is not 0 */
 };
+
+/* `full` if YOKE_TEST_FULL is set (make proof); else seven times that, so that `make test` stays short. */
+long stepkill_stride(long full);
 
 /* Returns how many kill points there were (the run that ended by itself is one), or -errno if it cannot trace here. */
 long stepkill_each(const struct stepkill *test);

@@ -62,9 +62,32 @@ long fault_disarm(void)
     return __atomic_load_n(&f->injected, __ATOMIC_SEQ_CST);
 }
 
+/* ---- a visit ---- */
+
+static void (*visitor)(void);
+
+void fault_visit(void (*visit)(void))
+{
+    visitor = visit;
+}
+
+static void call_visitor(void)
+{
+    void (*visit)(void) = visitor;
+
+    visitor = NULL; /* it may call malloc itself */
+    if (visit)
+        visit();
+    visitor = visit;
+}
+
+/* ---- failures ---- */
+
 /* True if this call is to fail; errno is then set. */
 static bool fails(const char *function, unsigned kind, int error)
 {
+    if (kind == FAULT_MEMORY)
+        call_visitor();
     if (!faults || !(__atomic_load_n(&faults->kinds, __ATOMIC_SEQ_CST) & kind))
         return false;
 
@@ -93,6 +116,15 @@ WRAP(void *, calloc, FAULT_MEMORY, ENOMEM, NULL, (size_t n, size_t size), (n, si
 WRAP(void *, realloc, FAULT_MEMORY, ENOMEM, NULL, (void *p, size_t n), (p, n))
 WRAP(void *, aligned_alloc, FAULT_MEMORY, ENOMEM, NULL, (size_t align, size_t n), (align, n))
 
+void __real_free(void *p);
+void __wrap_free(void *p);
+
+void __wrap_free(void *p)
+{
+    call_visitor();
+    __real_free(p);
+}
+
 #define MMAP_PARAMETERS (void *address, size_t n, int protection, int flags, int fd, off_t offset)
 WRAP(void *, mmap, FAULT_MAPPING, ENOMEM, MAP_FAILED, MMAP_PARAMETERS, (address, n, protection, flags, fd, offset))
 WRAP(void *, mmap64, FAULT_MAPPING, ENOMEM, MAP_FAILED, MMAP_PARAMETERS, (address, n, protection, flags, fd, offset))
@@ -105,8 +137,13 @@ WRAP(int, fallocate64, FAULT_MAPPING, ENOSPC, -1, (int fd, int mode, off_t at, o
 WRAP(int, fcntl, FAULT_MAPPING, EMFILE, -1, (int fd, int command, long arg), (fd, command, arg))
 WRAP(int, fcntl64, FAULT_MAPPING, EMFILE, -1, (int fd, int command, long arg), (fd, command, arg))
 
+WRAP(int, dup3, FAULT_DESCRIPTOR, EMFILE, -1, (int fd, int number, int flags), (fd, number, flags))
+WRAP(ssize_t, pwrite, FAULT_MAPPING, ENOSPC, -1, (int fd, const void *bytes, size_t n, off_t at), (fd, bytes, n, at))
+WRAP(ssize_t, pwrite64, FAULT_MAPPING, ENOSPC, -1, (int fd, const void *bytes, size_t n, off_t at), (fd, bytes, n, at))
+
 WRAP(int, socketpair, FAULT_DESCRIPTOR, EMFILE, -1, (int domain, int type, int protocol, int *fds),
      (domain, type, protocol, fds))
+WRAP(int, eventfd, FAULT_DESCRIPTOR, EMFILE, -1, (unsigned count, int flags), (count, flags))
 WRAP(int, epoll_create1, FAULT_DESCRIPTOR, EMFILE, -1, (int flags), (flags))
 WRAP(int, epoll_ctl, FAULT_DESCRIPTOR, ENOSPC, -1, (int poll, int what, int fd, struct epoll_event *event),
      (poll, what, fd, event))

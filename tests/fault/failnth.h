@@ -12,8 +12,8 @@
 
 enum {
     FAULT_MEMORY = 1,     /* malloc and its kin: ENOMEM */
-    FAULT_MAPPING = 2,    /* mmap, memfd_create, ftruncate, fallocate, seals: ENOMEM or ENOSPC */
-    FAULT_DESCRIPTOR = 4, /* socketpair, epoll, pidfd_open: EMFILE */
+    FAULT_MAPPING = 2,    /* mmap, memfd_create, ftruncate, fallocate, pwrite, seals: ENOMEM or ENOSPC */
+    FAULT_DESCRIPTOR = 4, /* socketpair, dup3, eventfd, epoll, pidfd_open: EMFILE */
     FAULT_THREAD = 8,     /* pthread_create: EAGAIN */
     FAULT_PROCESS = 16,   /* fork, clone3: EAGAIN */
     FAULT_MESSAGE = 32,   /* sendmsg, recvmsg: ENOBUFS */
@@ -25,6 +25,9 @@ enum {
 void fault_arm(unsigned kinds, long n, bool sticky);
 /* No more failures.  Returns how many there were. */
 long fault_disarm(void);
+
+/* Has visit() called before each call of malloc, its kin, and free, until NULL; in a process with one thread. */
+void fault_visit(void (*visit)(void));
 
 /* Runs the scenario with the n-th call failing, once and then sticky, for n = 1, 2, ... until it ends without a
  * failure injected; each run in a process of its own.  Fails the test when a run crashes, hangs, leaks, returns

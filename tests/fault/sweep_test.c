@@ -1,7 +1,11 @@
 /* sweep_test.c -- scarcity is a code: each call that can fail for lack of something fails once, and from then on,
  * and what was asked of the library ends with success or a negative code; nothing crashes, hangs or stays behind. */
+#include <errno.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 #include <yoke.h>
 
 #include "failnth.h"
@@ -47,6 +51,30 @@ static int thread_scenario(void)
 TEST(sweep_thread)
 {
     CHECK(fault_sweep("thread", thread_scenario, FAULT_ALL) > 2);
+}
+
+/* ---- timers ---- */
+
+static void to_seven(void *arg)
+{
+    *(int *)arg = 7;
+}
+
+static int timer_scenario(void)
+{
+    yoke_timer timer = {0};
+    int number = 0;
+    int rc = yoke_timer_start(&timer, 0, to_seven, &number);
+
+    if (rc < 0)
+        return yoke_timer_cancel(&timer) == 0 && yoke_timer_join(&timer) == 0 && number == 0 ? rc : 1;
+    rc = yoke_timer_join(&timer);
+    return rc < 0 ? rc : number != 7;
+}
+
+TEST(sweep_timer)
+{
+    CHECK(fault_sweep("timer", timer_scenario, FAULT_ALL) > 2);
 }
 
 /* ---- processes ---- */
@@ -170,4 +198,128 @@ TEST(sweep_thread_pool)
 TEST(sweep_process_pool)
 {
     CHECK(fault_sweep("process pool", processes_scenario, FAULT_ALL) > 2);
+}
+
+/* ---- pipes ---- */
+
+enum { LARGE = 100000 };
+
+/* There and back: a small message, a large one, and one with a descriptor. */
+static int talk(yoke_pipe *a, yoke_pipe *b)
+{
+    static unsigned char bytes[LARGE], got[LARGE];
+    size_t size = 0, n = 1;
+    int fd = -1, rc;
+
+    for (int i = 0; i < LARGE; i++)
+        bytes[i] = (unsigned char)(i * 7);
+    rc = yoke_pipe_send(a, bytes, 10);
+    if (rc == 0)
+        rc = yoke_pipe_receive(b, got, LARGE, &size);
+    if (rc < 0)
+        return rc;
+    if (size != 10 || memcmp(bytes, got, 10) != 0)
+        return 1;
+    rc = yoke_pipe_send_fds(b, bytes, LARGE, &(int){1}, 1);
+    if (rc == 0)
+        rc = yoke_pipe_receive_fds(a, got, LARGE, &size, &fd, &n);
+    if (rc < 0)
+        return rc;
+    if (size != LARGE || memcmp(bytes, got, LARGE) != 0 || n != 1 || close(fd) != 0)
+        return 2;
+    return 0;
+}
+
+static int pipe_scenario(void)
+{
+    yoke_pipe a = {0}, b = {0};
+    int rc = yoke_pipe_open(&a, &b);
+
+    if (rc < 0)
+        return a.fd || b.fd ? 3 : rc;
+    rc = talk(&a, &b);
+    yoke_pipe_close(&a);
+    yoke_pipe_close(&b);
+    return rc;
+}
+
+TEST(sweep_pipe)
+{
+    CHECK(fault_sweep("pipe", pipe_scenario, FAULT_ALL) > 20);
+}
+
+/* A message that could not be received is still there when there is room again. */
+static int again_scenario(void)
+{
+    static unsigned char bytes[LARGE], got[LARGE];
+    yoke_pipe a = {0}, b = {0};
+    size_t size = 0;
+    int rc = yoke_pipe_open(&a, &b);
+
+    if (rc < 0)
+        return rc;
+    rc = yoke_pipe_send(&a, bytes, LARGE);
+    if (rc == 0) {
+        rc = yoke_pipe_receive(&b, got, LARGE, &size);
+        if (rc == -ENOMEM || rc == -EMFILE || rc == -ENOBUFS) {
+            fault_disarm();
+            rc = yoke_pipe_receive(&b, got, LARGE, &size) == 0 && size == LARGE ? rc : 1;
+        } else if (rc != 0 && rc != -EPROTO) {
+            rc = 2;
+        }
+    }
+    yoke_pipe_close(&a);
+    yoke_pipe_close(&b);
+    return rc;
+}
+
+TEST(sweep_pipe_again)
+{
+    CHECK(fault_sweep("pipe, again", again_scenario, FAULT_ALL) > 10);
+}
+
+/* ---- waits for several things ---- */
+
+/* Words and a descriptor together, which takes a thread, if it is waited. */
+static int wait_for_both(yoke_time deadline, bool set)
+{
+    yoke_event event = {0};
+    yoke_waitable on[2];
+    int ends[2], rc;
+
+    if (pipe(ends) < 0)
+        return 1;
+    on[0] = yoke_on_event(&event);
+    on[1] = yoke_on_fd(ends[0]);
+    if (set)
+        yoke_event_set(&event);
+    rc = yoke_wait_any(on, 2, deadline);
+    close(ends[0]);
+    close(ends[1]);
+    return rc;
+}
+
+static int wait_scenario(void)
+{
+    int rc = wait_for_both(yoke_after(0.001), false);
+
+    return rc == -ETIMEDOUT ? 0 : rc;
+}
+
+TEST(sweep_wait)
+{
+    CHECK(fault_sweep("wait", wait_scenario, FAULT_ALL) > 4);
+}
+
+/* Nothing is made for who does not wait. */
+static int look_scenario(void)
+{
+    if (wait_for_both(YOKE_FOREVER, true) != 0)
+        return 1;
+    return wait_for_both(YOKE_NOW, false) == -ETIMEDOUT ? 0 : 2;
+}
+
+TEST(sweep_look)
+{
+    CHECK_EQ(fault_sweep("look", look_scenario, FAULT_ALL), 2);
 }

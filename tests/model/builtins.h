@@ -39,12 +39,22 @@
 
 /* The headers first, with their real names; from here on the calls in the source go to the explorer. */
 #include "os/os.h"
+#include "sync/self.h"
 
 #define yk_futex_wait(word, expected, shared, deadline)                                                                \
-    ((void)(shared), explore_futex_wait(&(word)->v, (expected), NULL, 0, (deadline), EXPLORE_SITE))
+    explore_futex_wait((const struct yk_wait[]){{(word), (expected), (shared)}}, 1, (deadline), false, EXPLORE_SITE)
+#define yk_futex_wait_many(waits, n, deadline) explore_futex_wait((waits), (n), (deadline), true, EXPLORE_SITE)
 #define yk_futex_wait_either(a, expected_a, b, expected_b, deadline)                                                   \
-    explore_futex_wait(&(a)->v, (expected_a), &(b)->v, (expected_b), (deadline), EXPLORE_SITE)
-#define yk_futex_wake(word, n, shared) ((void)(shared), explore_futex_wake(&(word)->v, (n), EXPLORE_SITE))
+    explore_futex_wait((const struct yk_wait[]){{(a), (expected_a), true}, {(b), (expected_b), true}}, 2, (deadline),  \
+                       false, EXPLORE_SITE)
+#define yk_futex_wake(word, n, shared) explore_futex_wake((word), (n), (shared), EXPLORE_SITE)
+/* the explorer's threads are one thread of the system's */
+#define yk_tid() explore_tid()
+#define yk_self() explore_tid()
+/* a statement expression, whose value may be dropped */
+#define yk_robust_intend(word) __extension__({ (yk_a32 *)explore_robust_intend((word), EXPLORE_SITE); })
+#define yk_robust_link(robust) explore_robust_link(&(robust)->word, EXPLORE_SITE)
+#define yk_robust_unlink(robust) explore_robust_unlink(&(robust)->word, EXPLORE_SITE)
 #define yk_cpu_relax() explore_relax()
 #define yk_yield() explore_relax()
 

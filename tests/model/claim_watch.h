@@ -13,7 +13,7 @@ static uint64_t watch_modify(enum explore_kind kind, void *address, unsigned siz
                              struct explore_site *site);
 static bool watch_cas(void *address, unsigned size, void *expected, uint64_t desired, int order, int failure,
                       struct explore_site *site);
-static int watch_wake(uint32_t *word, int n, struct explore_site *site);
+static int watch_wake(const void *word, int n, bool shared, struct explore_site *site);
 
 #define explore_load(a, size, order, site) watch_load((a), (size), (order), (site))
 #define explore_store(a, size, value, order, site) watch_store((a), (size), (value), (order), (site))
@@ -21,7 +21,7 @@ static int watch_wake(uint32_t *word, int n, struct explore_site *site);
     watch_modify((kind), (a), (size), (operand), (order), (site))
 #define explore_cas(a, size, expected, desired, order, failure, site)                                                  \
     watch_cas((a), (size), (expected), (desired), (order), (failure), (site))
-#define explore_futex_wake(word, n, site) watch_wake((word), (n), (site))
+#define explore_futex_wake(word, n, shared, site) watch_wake((word), (n), (shared), (site))
 
 #define YK_N_JOBS 2
 #include "../../src/exec/board.c"
@@ -184,11 +184,11 @@ static bool watch_cas(void *address, unsigned size, void *expected, uint64_t des
     return done;
 }
 
-static int watch_wake(uint32_t *word, int n, struct explore_site *site)
+static int watch_wake(const void *word, int n, bool shared, struct explore_site *site)
 {
     if (broken == POLITE_BURIAL && in(site, "ring_all") && rung_from != 1)
         return 0;
-    return (explore_futex_wake)(word, n, site);
+    return (explore_futex_wake)(word, n, shared, site);
 }
 
 /* ---- the stand-in for src/sched/park.c ---- */

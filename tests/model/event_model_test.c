@@ -1,17 +1,17 @@
 /* event_model_test.c -- src/sync/event.c under every schedule: a set releases everybody who waits, also when a clear
- * follows at once, and with it comes what was written before. */
-#include "builtins.h"
+ * follows at once, and with it comes what was written before; also when one dies in the middle of a set or a wait. */
+#include "sleep.h"
 
 #include "../../src/sync/event.c"
 
 static yoke_event event;
-static int data, before[2];
+static int data, n_released;
 static yk_a32 waiting, work;
 
 static void reset(void)
 {
     yoke_event_init(&event, YOKE_SHARED);
-    data = before[0] = before[1] = 0;
+    data = n_released = 0;
     waiting = work = (yk_a32){0};
 }
 
@@ -27,6 +27,17 @@ static void waiter(void)
     yoke_event_wait(&event);
     explore_reads(&data);
     explore_assert(data == 1);
+}
+
+/* Sets an event that may be set already, by one that died before it could wake anybody. */
+static void second_setter(void)
+{
+    yoke_event_set(&event);
+}
+
+static void mere_waiter(void)
+{
+    yoke_event_wait(&event);
 }
 
 static void poller(void)
@@ -95,20 +106,77 @@ static const struct explore produced = {.name = "clear, look, wait: no work is o
                                         OF_THREE,
                                         .threads = {{.body = consumer}, {.body = producer}, {.body = producer}}};
 
+static const struct explore setter_dies = {
+    .name = "one dies in the middle of a set: the next set releases all, though it finds the event set",
+    .setup = reset,
+    .delays = 2,
+    .stale = 1,
+    .deaths = 1,
+    .threads = {
+        {.body = mere_waiter}, {.body = mere_waiter}, {.body = setter, .killable = true}, {.body = second_setter}}};
+static const struct explore waiter_dies = {
+    .name = "one dies in the middle of a wait",
+    .setup = reset,
+    .delays = 3,
+    .stale = 1,
+    .deaths = 1,
+    .threads = {{.body = waiter, .killable = true}, {.body = waiter}, {.body = setter}}};
+
+/* The one that the kernel wakes for the dead one may be this newcomer, which waits for the next set. */
+static void newcomer(void)
+{
+    if (!yoke_event_is_set(&event))
+        return;
+    yoke_event_clear(&event);
+    yoke_event_wait(&event);
+}
+
+static void counted_waiter(void)
+{
+    yoke_event_wait(&event);
+    n_released++;
+}
+
+static void setter_of_two(void)
+{
+    while (explore_asleep() < 2)
+        yk_cpu_relax();
+    yoke_event_set(&event);
+}
+
+static void both_released(void)
+{
+    explore_assert(event.word < ONE || n_released == 2);
+}
+
+static const struct explore newcomer_woken = {
+    .name = "one dies in the middle of a set, which is cleared: those who waited are released",
+    .setup = reset,
+    .check = both_released,
+    .delays = 2,
+    .stale = 1,
+    .deaths = 1,
+    .threads = {{.body = counted_waiter, .daemon = true},
+                {.body = counted_waiter, .daemon = true},
+                {.body = setter_of_two, .killable = true},
+                {.body = newcomer, .daemon = true}}};
+
 /* All changes of the word are read-modify-writes, which take part in one order anyhow. */
 static const struct explore_surplus surplus[] = {
-    {"yoke_event_clear", "and seq_cst -> acq_rel", "nothing but this word is read in that order"},
-    {"yoke_event_clear", "and seq_cst -> acquire", "a clear hands nothing on"},
+    {"yoke_event_clear", "cas seq_cst -> acq_rel", "nothing but this word is read in that order"},
+    {"yoke_event_clear", "cas seq_cst -> acquire", "a clear hands nothing on"},
+    {"yoke_event_clear", "failed cas seq_cst -> relaxed", "it is tried again"},
     {"yoke_event_set", "cas acq_rel -> release", "a set takes nothing over"},
     {"yoke_event_set", "failed cas acquire -> relaxed", "a set takes nothing over"},
 };
 
 int main(void)
 {
-    const struct explore *const all[] = {&one, &polled, &timed, &both, &pulsed, &produced};
+    const struct explore *const all[] = {&one,      &polled,      &timed,       &both,          &pulsed,
+                                         &produced, &setter_dies, &waiter_dies, &newcomer_woken};
 
-    for (int i = 0; i < 6; i++)
+    for (int i = 0; i < 9; i++)
         explore_passes(all[i]);
-    explore_mutants("sync/event.c", all, 6, surplus, 4);
+    explore_mutants("sync/event.c", all, 9, surplus, 5);
     return explore_done();
 }

@@ -6,11 +6,21 @@
  *
  * The choice of who runs next is made before each operation.  It is free when the running thread cannot go on, and
  * costs one of scenario.preemptions when it could; or, for programs too large for that, every departure from a round
- * costs one of scenario.delays (Emmi, Qadeer, Rakamaric, "Delay-Bounded Scheduling", POPL 2011).  A death is offered
- * only once after each change of a thread's state: to die later, with nothing done in between, looks the same to all
- * others. */
+ * costs one of scenario.delays (Emmi, Qadeer, Rakamaric, "Delay-Bounded Scheduling", POPL 2011).
+ *
+ * A death is that a thread does no more; what the kernel does then for its robust words are steps of their own, which cost
+ * nothing (kernel.h).  Both are offered only where that makes a difference: a death once after each change of a thread's
+ * state, a step of the kernel again whenever somebody has touched the word that it is about.
+ *
+ * A thread is switched to by a jump, which unlike swapcontext asks nothing of the system; makecontext only lays its stack. */
+
+/* libc's check of a jump would take another stack for an error */
+#undef _FORTIFY_SOURCE
+
 #include "explore.h"
 
+#include <errno.h>
+#include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,33 +28,49 @@
 #include <yoke/time.h>
 
 #include "memory.h"
+#include "os/os.h"
 
-enum { STACK = 128 * 1024, TRAIL = 4 * EXPLORE_STEPS, PATIENCE = 400, VAIN_LOOKS = 1000, VAIN_SPINS = 2 };
+_Thread_local uint32_t yk_robust_held; /* of all threads here */
 
-enum state { READY, ASLEEP, SPINNING, AWAITING_DEATH, ENDED, DEAD };
+enum { STACK = 128 * 1024, TRAIL = 4 * EXPLORE_STEPS, PATIENCE = 400, VAIN_LOOKS = 1000, VAIN_SPINS = 2, LINKS = 8 };
+
+enum state { READY, ASLEEP, SPINNING, AWAITING_DEATH, DYING, ENDED, DEAD };
 
 static struct thread {
     enum state state;
     struct knowledge knows;
-    uint32_t *words[2]; /* asleep on these */
     int64_t deadline;
     int wait_result;
+    bool interruptible;        /* its sleep can end by a signal */
+    bool woken;                /* a wake was spent on it since it began to wait */
     unsigned long spin_writes; /* spinning since others had made so many writes */
     int vain;                  /* relaxes left of a spin in vain, see explore_relax */
-    bool spun;                 /* that choice was made since it last did something else */
-    bool may_die;              /* a death has not been offered since its state changed */
-    bool reported;             /* its death was awaited */
-    ucontext_t context;
-    _Alignas(16) char stack[STACK];
+    const void *vain_address;  /* what it reads again and again in that */
+    uint64_t vain_value;
+    bool spun;     /* that choice was made since it last did something else */
+    bool may_die;  /* a death has not been offered since its state changed */
+    bool immortal; /* for now */
+    bool reported; /* its death was awaited */
+    /* what the kernel knows of it, and what is left of that to be done after its death; see kernel.h */
+    void *linked[LINKS + 1];
+    int n_linked;
+    void *intended;
+    bool wakes;       /* the kernel's next step is a wake */
+    bool was_offered; /* that step, since it last made a difference */
+    bool has_ended;   /* by itself: it is not dead */
+    bool begun;
+    jmp_buf resume;
+    jmp_buf start; /* at the beginning of its body; kept from one execution to the next */
 } threads[EXPLORE_THREADS];
+static _Alignas(16) char stacks[EXPLORE_THREADS][STACK];
 
 static const struct explore *scenario;
 static struct explore_result result;
 static int n_threads, self;
-static int preemptions, delays, stale, vain, deaths, spurious, steps, idle_rounds;
+static int preemptions, delays, stale, vain, deaths, n_dying, spurious, interrupts, steps, idle_rounds;
 static int lagging; /* the thread that reads old values only, or -1 */
 static int64_t now;
-static ucontext_t home;
+static jmp_buf home; /* where an execution comes back to when it is over or has failed */
 
 /* ---- choices ---- */
 
@@ -97,8 +123,7 @@ void explore_fail(const char *message)
 {
     result.failed = true;
     snprintf(result.message, sizeof result.message, "%s", message);
-    setcontext(&home);
-    abort();
+    _longjmp(home, 1);
 }
 
 /* For src/base: misuse, and a failed yk_assert. */
@@ -114,29 +139,18 @@ static void set_state(struct thread *thread, enum state state)
     thread->may_die = true;
 }
 
-static void die(int t)
+/* What a thread puts into its words. */
+static uint32_t tid_of(int t)
 {
-    deaths++;
-    threads[t].state = DEAD;
-    record(EXPLORE_DEATH, NULL, 0, -1, 0, 0)->thread = t;
-    for (int i = 0; i < n_threads; i++)
-        if (threads[i].state == AWAITING_DEATH)
-            set_state(&threads[i], READY);
-    if (scenario->on_death)
-        scenario->on_death(t);
+    return (uint32_t)t + 1;
 }
 
-static void leave_futex(struct thread *thread, int rc)
-{
-    thread->wait_result = rc;
-    set_state(thread, READY);
-    if (rc < 0 && now < thread->deadline)
-        now = thread->deadline;
-}
+#include "kernel.h"
 
-/* What can happen next: a thread runs, a sleeper's deadline comes or it wakes for no reason, a thread dies. */
+/* What can happen next: a thread runs, a sleeper's deadline comes, a signal, or nothing, ends its sleep, the kernel takes a step
+ * for a dead thread, a thread dies. */
 struct option {
-    enum { RUN, TIME_OUT, SPURIOUS, DIE } what;
+    enum { RUN, TIME_OUT, INTERRUPT, SPURIOUS, BURY, DIE } what;
     int thread;
 };
 
@@ -146,7 +160,10 @@ static int list_runnable(struct option *options, bool tight)
     int n = 0;
 
     for (int i = 0; i < n_threads; i++) {
-        int t = (i + (self < 0 ? 0 : self)) % n_threads;
+        int t = i + (self < 0 ? 0 : self);
+
+        t -= t < n_threads ? 0 : n_threads;
+
         struct thread *thread = &threads[t];
 
         if (thread->state == READY ||
@@ -165,16 +182,36 @@ static int list_sleepers(struct option *options, int n)
             continue;
         if (threads[t].deadline != YOKE_FOREVER)
             options[n++] = (struct option){TIME_OUT, t};
+        if (threads[t].interruptible && interrupts < scenario->interrupts)
+            options[n++] = (struct option){INTERRUPT, t};
         if (spurious < scenario->spurious)
             options[n++] = (struct option){SPURIOUS, t};
     }
     return n;
 }
 
+static int list_burials(struct option *options, int n)
+{
+    bool only = n == 0;
+
+    for (int t = 0; t < n_threads && n_dying > 0; t++)
+        if (threads[t].state == DYING && (only || !threads[t].was_offered)) {
+            options[n++] = (struct option){BURY, t};
+            threads[t].was_offered = true;
+        }
+    return n;
+}
+
+static bool can_die(int t)
+{
+    return deaths < scenario->deaths && scenario->threads[t].killable && threads[t].state < DYING &&
+           threads[t].may_die && !threads[t].immortal;
+}
+
 static int list_deaths(struct option *options, int n)
 {
     for (int t = 0; t < n_threads && deaths < scenario->deaths; t++)
-        if (scenario->threads[t].killable && threads[t].state < ENDED && threads[t].may_die) {
+        if (can_die(t)) {
             options[n++] = (struct option){DIE, t};
             threads[t].may_die = false;
         }
@@ -205,11 +242,22 @@ static bool all_ended(void)
     return true;
 }
 
+/* A thread goes on: itself, or because its sleep ends. */
+static void admit(struct option option)
+{
+    interrupts += option.what == INTERRUPT;
+    spurious += option.what == SPURIOUS;
+    if (option.what == TIME_OUT)
+        end_sleep(&threads[option.thread], -ETIMEDOUT);
+    else if (option.what != RUN)
+        end_sleep(&threads[option.thread], option.what == INTERRUPT ? -EINTR : 0);
+}
+
 /* Who runs next; -1: the execution is over. */
 static int pick(void)
 {
     for (;;) {
-        struct option options[4 * EXPLORE_THREADS];
+        struct option options[6 * EXPLORE_THREADS];
         enum state state = self < 0 ? ENDED : threads[self].state; /* at first nobody runs */
         bool tight =
             scenario->delays ? delays >= scenario->delays : state == READY && preemptions >= scenario->preemptions;
@@ -217,6 +265,7 @@ static int pick(void)
 
         if (!tight || n == 0)
             n = list_sleepers(options, n);
+        n = list_burials(options, n);
         if (n == 0) {
             if (release_spinners())
                 continue;
@@ -230,18 +279,25 @@ static int pick(void)
         struct option option = options[chosen];
 
         if (option.what == DIE) {
+            deaths++;
             die(option.thread);
-            continue;
+        } else if (option.what == BURY) {
+            bury(option.thread);
+        } else {
+            delays += chosen > 0;
+            preemptions += state == READY && option.thread != self;
+            admit(option);
+            return option.thread;
         }
-        delays += chosen > 0;
-        if (state == READY && option.thread != self)
-            preemptions++;
-        if (option.what == SPURIOUS)
-            spurious++;
-        if (option.what != RUN)
-            leave_futex(&threads[option.thread], option.what == TIME_OUT ? -110 /* ETIMEDOUT */ : 0);
-        return option.thread;
     }
+}
+
+static _Noreturn void jump_to(int t)
+{
+    bool begun = threads[t].begun;
+
+    threads[t].begun = true;
+    _longjmp(begun ? threads[t].resume : threads[t].start, 1);
 }
 
 static void go_on(void)
@@ -249,13 +305,13 @@ static void go_on(void)
     int from = self, next = pick();
 
     if (next < 0)
-        setcontext(&home);
+        _longjmp(home, 1);
     if (threads[next].state == SPINNING)
         threads[next].state = READY;
     threads[next].may_die = true;
     self = next;
-    if (next != from)
-        swapcontext(&threads[from].context, &threads[next].context);
+    if (next != from && _setjmp(threads[from].resume) == 0)
+        jump_to(next);
 }
 
 /* Before each operation. */
@@ -266,57 +322,73 @@ void explore_step(void)
     go_on();
 }
 
+/* ---- executions ---- */
+
 static void thread_main(void)
 {
+    /* comes here once more for each execution */
+    if (_setjmp(threads[self].start) == 0)
+        _longjmp(home, 1);
     scenario->threads[self].body();
     record(EXPLORE_END, NULL, 0, -1, 0, 0);
-    threads[self].state = ENDED;
+    if (threads[self].intended)
+        explore_fail("a thread has ended and still intends something");
+    threads[self].has_ended = true;
+    die(self);
     go_on();
 }
 
-static void start_threads(void)
+/* Takes each thread to its start, once and for all. */
+static void lay_stacks(void)
 {
-    for (n_threads = 0; n_threads < EXPLORE_THREADS && scenario->threads[n_threads].body; n_threads++) {
-        struct thread *thread = &threads[n_threads];
+    static ucontext_t context;
 
-        memset(thread, 0, offsetof(struct thread, context));
-        thread->may_die = true;
-        getcontext(&thread->context);
-        thread->context.uc_stack.ss_sp = thread->stack;
-        thread->context.uc_stack.ss_size = sizeof thread->stack;
-        thread->context.uc_link = NULL;
-        makecontext(&thread->context, thread_main, 0);
+    for (self = 0; self < EXPLORE_THREADS; self++) {
+        getcontext(&context);
+        context.uc_stack.ss_sp = stacks[self];
+        context.uc_stack.ss_size = sizeof stacks[self];
+        makecontext(&context, thread_main, 0);
+        if (_setjmp(home) == 0)
+            setcontext(&context);
     }
 }
 
-/* home is where the execution comes back to when it is over or has failed. */
+static _Noreturn void begin_execution(void)
+{
+    scenario->setup();
+    for (n_threads = 0; n_threads < EXPLORE_THREADS && scenario->threads[n_threads].body; n_threads++) {
+        memset(&threads[n_threads], 0, offsetof(struct thread, resume));
+        threads[n_threads].may_die = true;
+    }
+    lagging = scenario->lag ? choose(n_threads + 1) - 1 : -1;
+    self = pick();
+    jump_to(self);
+}
+
 static void execute(void)
 {
-    volatile int visits = 0;
-
     memory_reset();
-    trail_at = n_events = steps = preemptions = delays = stale = vain = deaths = spurious = idle_rounds = 0;
+    trail_at = n_events = steps = preemptions = delays = stale = vain = deaths = spurious = interrupts = 0;
+    idle_rounds = n_dying = n_queued = 0;
+    yk_robust_held = 0;
     now = 1000;
     result.failed = false;
     self = -1;
-    getcontext(&home);
-    if (++visits == 1) {
-        scenario->setup();
-        start_threads();
-        lagging = scenario->lag ? choose(n_threads + 1) - 1 : -1;
-        self = pick();
-        setcontext(&threads[self].context);
-    }
-    if (visits == 2 && !result.failed && scenario->check) {
-        self = -1;
+    if (_setjmp(home) == 0)
+        begin_execution();
+    self = -1;
+    if (!result.failed && scenario->check && _setjmp(home) == 0)
         scenario->check();
-    }
 }
 
 struct explore_result explore_run(const struct explore *wanted)
 {
-    unsigned long most = wanted->executions ? wanted->executions : 3000000;
+    static bool laid;
+    unsigned long most = wanted->executions ? wanted->executions : 10000000;
 
+    if (!laid)
+        lay_stacks();
+    laid = true;
     scenario = wanted;
     result = (struct explore_result){0};
     trail_length = 0;
@@ -334,4 +406,6 @@ struct explore_result explore_run(const struct explore *wanted)
 }
 
 #include "operations.h"
+
+#include "calls.h"
 #include "proof.h"

@@ -7,6 +7,10 @@
  * dies here.  Depth first, it runs the program again and again until every combination was seen (within a bound of
  * preemptions), or draws at random.
  *
+ * Dead threads.  A killable thread may die before each of its operations, while it sleeps, and after it was woken but before it
+ * runs; a wake that was spent on it is lost then.  What it had linked or intended (os/os.h, "robust.c") the kernel then marks
+ * and wakes, step by step, while the others go on; see kernel.h.  The same is done for a thread that ends.
+ *
  *     #include "builtins.h"
  *     #include "../../src/sync/lock.c"
  *
@@ -30,11 +34,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { EXPLORE_THREADS = 6, EXPLORE_STEPS = 2000 };
+enum { EXPLORE_THREADS = 6, EXPLORE_STEPS = 2000, EXPLORE_BRIEF = 30000 };
+
+struct yk_wait; /* os/os.h */
 
 struct explore_thread {
     void (*body)(void);
-    bool killable; /* may die before any of its operations */
+    bool killable; /* may die before any of its operations, and while it sleeps */
     bool daemon;   /* need not end: a supervisor */
 };
 
@@ -49,10 +55,11 @@ struct explore {
                                           * it cannot, the next that can".  For programs with more than two threads */
     int deaths;               /* at most so many */
     int spurious;             /* so many futex waits may return for no reason */
+    int interrupts;           /* so many of yk_futex_wait_many by a signal */
     int stale;                /* so many loads may read an old value; 0: 6; -1: none */
     bool lag;                 /* in turn, none or one of the threads always reads the oldest value it may: what a
                                           * missing order does at its worst, at little cost */
-    unsigned long executions; /* stop after so many; 0: 3,000,000 */
+    unsigned long executions; /* stop after so many; 0: 10,000,000 */
     uint64_t seed;            /* not 0: random choices instead of all, `executions` of them */
 };
 
@@ -77,6 +84,12 @@ void explore_writes(const void *object);
 /* A step that touches nothing: between two plain stores, say, so that a death can come there. */
 void explore_step(void);
 
+/* Whether the calling thread, if it is killable, may die from here on; at first it may. */
+void explore_mortal(bool mortal);
+
+/* That thread, which may be the calling one, dies now; it need not be killable, and does not count. */
+void explore_kill(int thread);
+
 int explore_self(void);
 
 /* How many threads sleep on a futex; a scenario that wants them asleep first spins for that. */
@@ -88,7 +101,8 @@ int explore_await_death(void);
 
 /* ---- the proofs, as lines of the Test Anything Protocol ---- */
 
-/* Passes when no execution fails; prints the failing interleaving otherwise. */
+/* Passes when no execution fails; prints the failing interleaving otherwise.  Without YOKE_TEST_FULL (make proof) it stops after
+ * EXPLORE_BRIEF executions, and tries as many more at random. */
 void explore_passes(const struct explore *scenario);
 /* Passes when some execution fails with a message that contains `text`: a broken variant, which the model must
  * catch. */
@@ -97,12 +111,12 @@ void explore_fails(const struct explore *scenario, const char *text);
 /* An order mutant that may live, and why. */
 struct explore_surplus {
     const char *function; /* the function of the operation; NULL: any */
-    const char *mutant;   /* as printed: "load acquire -> relaxed" */
+    const char *mutant;   /* as printed, or its beginning: "load acquire -> relaxed", "load acquire" */
     const char *why;
 };
 
-/* Weakens each memory order of the operations in a source file (end of its path) that the scenarios run, one at a
- * time, and removes each futex wake; passes when each such mutant fails in a scenario or is listed as surplus.  The
+/* With YOKE_TEST_FULL only.  Weakens each memory order of the operations in a source file (end of its path) that the scenarios run, one at a
+ * time, and removes each futex wake and each intention; passes when each such mutant fails in a scenario or is listed as surplus.  The
  * scenarios must have run with explore_passes before, which is how the operations are known. */
 void explore_mutants(const char *file, const struct explore *const *scenarios, int n,
                      const struct explore_surplus *surplus, int n_surplus);
@@ -123,6 +137,10 @@ enum explore_kind {
     EXPLORE_FENCE,
     EXPLORE_WAIT,
     EXPLORE_WAKE,
+    EXPLORE_INTEND,
+    EXPLORE_LINK,
+    EXPLORE_UNLINK,
+    EXPLORE_MARK,
     EXPLORE_RELAX,
     EXPLORE_DEATH,
     EXPLORE_END
@@ -147,9 +165,13 @@ uint64_t explore_modify(enum explore_kind kind, void *address, unsigned size, ui
 bool explore_cas(void *address, unsigned size, void *expected, uint64_t desired, int order, int failure,
                  struct explore_site *site);
 void explore_fence(int order, struct explore_site *site);
-int explore_futex_wait(uint32_t *a, uint32_t expected_a, uint32_t *b, uint32_t expected_b, int64_t deadline,
+int explore_futex_wait(const struct yk_wait *waits, unsigned n, int64_t deadline, bool interruptible,
                        struct explore_site *site);
-int explore_futex_wake(uint32_t *word, int n, struct explore_site *site);
+int explore_futex_wake(const void *word, int n, bool shared, struct explore_site *site);
+uint32_t explore_tid(void);
+void *explore_robust_intend(void *word, struct explore_site *site);
+bool explore_robust_link(void *word, struct explore_site *site);
+void explore_robust_unlink(void *word, struct explore_site *site);
 void explore_relax(void);
 
 #endif

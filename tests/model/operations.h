@@ -23,11 +23,12 @@ static int order_of(const struct explore_site *site, int order)
 }
 
 /* A thread that does anything but load has ended its spin. */
-static struct thread *begin(void)
+static struct thread *begin(const void *address)
 {
     threads[self].vain = 0;
     threads[self].spun = false;
     explore_step();
+    touch(address);
     return &threads[self];
 }
 
@@ -57,8 +58,11 @@ uint64_t explore_load(const void *address, unsigned size, int order, struct expl
 
     struct thread *thread = &threads[self];
 
+    if (thread->vain && thread->vain_address == address)
+        return thread->vain_value;
     if (!thread->vain)
         explore_step();
+    touch(address);
 
     int l = locate(address, size);
     int oldest = memory_oldest(&thread->knows, l, order), newest = locations[l].n - 1;
@@ -67,6 +71,8 @@ uint64_t explore_load(const void *address, unsigned size, int order, struct expl
 
     if (!thread->vain)
         record(EXPLORE_LOAD, site, order, l, value, 0)->stale = message != newest;
+    thread->vain_address = address;
+    thread->vain_value = value;
     return value;
 }
 
@@ -79,10 +85,10 @@ void explore_store(void *address, unsigned size, uint64_t value, int order, stru
     know_site(site, EXPLORE_STORE, order, order);
     order = order_of(site, order);
 
-    struct thread *thread = begin();
+    struct thread *thread = begin(address);
     int l = locate(address, size);
 
-    record(EXPLORE_STORE, site, order, l, locations[l].messages[locations[l].n - 1].value, value);
+    record(EXPLORE_STORE, site, order, l, locations[l].newest, value);
     memory_write(&thread->knows, l, value, order, -1);
 }
 
@@ -108,7 +114,7 @@ static uint64_t read_modify_write(struct thread *thread, enum explore_kind kind,
     uint64_t old = memory_read(&thread->knows, l, newest, order);
 
     memory_write(&thread->knows, l, modified(kind, old, operand), order, newest);
-    record(kind, site, order, l, old, locations[l].messages[newest + 1].value);
+    record(kind, site, order, l, old, locations[l].newest);
     return old;
 }
 
@@ -123,7 +129,7 @@ uint64_t explore_modify(enum explore_kind kind, void *address, unsigned size, ui
     }
     know_site(site, kind, order, order);
 
-    struct thread *thread = begin();
+    struct thread *thread = begin(address);
 
     return read_modify_write(thread, kind, locate(address, size), operand, order_of(site, order), site);
 }
@@ -142,7 +148,7 @@ bool explore_cas(void *address, unsigned size, void *expected, uint64_t desired,
     order = order_of(site, order);
     failure = site == mutant ? mutant_failure : failure;
 
-    struct thread *thread = begin();
+    struct thread *thread = begin(address);
     int l = locate(address, size), newest = locations[l].n - 1, n = 0;
     int candidates[MESSAGES];
     uint64_t wanted = memory_plain(expected, size);
@@ -153,7 +159,7 @@ bool explore_cas(void *address, unsigned size, void *expected, uint64_t desired,
 
     int message = candidates[self == lagging ? n - 1 : choose(n)];
 
-    if (message == newest && locations[l].messages[newest].value == wanted) {
+    if (message == newest && locations[l].newest == wanted) {
         read_modify_write(thread, EXPLORE_CAS, l, desired, order, site);
         return true;
     }
@@ -175,7 +181,7 @@ void explore_fence(int order, struct explore_site *site)
     know_site(site, EXPLORE_FENCE, order, order);
     order = order_of(site, order);
 
-    struct thread *thread = begin();
+    struct thread *thread = begin(NULL);
 
     memory_fence(&thread->knows, order);
     record(EXPLORE_FENCE, site, order, -1, 0, 0);
@@ -191,62 +197,6 @@ void explore_writes(const void *object)
 {
     if (self >= 0)
         memory_data(&threads[self].knows, self, object, true);
-}
-
-/* The kernel compares with the newest value, and the thread has then seen that. */
-static bool futex_differs(struct thread *thread, uint32_t *word, uint32_t expected)
-{
-    int l = locate(word, sizeof *word);
-    int newest = locations[l].n - 1;
-
-    return memory_read(&thread->knows, l, newest, __ATOMIC_RELAXED) != expected;
-}
-
-int explore_futex_wait(uint32_t *a, uint32_t expected_a, uint32_t *b, uint32_t expected_b, int64_t deadline,
-                       struct explore_site *site)
-{
-    if (self < 0)
-        return 0;
-
-    struct thread *thread = begin();
-    struct event *event = record(EXPLORE_WAIT, site, 0, locate(a, sizeof *a), expected_a, 0);
-
-    know_site(site, EXPLORE_WAIT, 0, 0);
-    if (futex_differs(thread, a, expected_a) || (b && futex_differs(thread, b, expected_b))) {
-        event->success = false;
-        return 0;
-    }
-    if (deadline <= now)
-        return -110;
-    thread->words[0] = a;
-    thread->words[1] = b;
-    thread->deadline = deadline;
-    set_state(thread, ASLEEP);
-    go_on();
-    record(EXPLORE_WAIT, site, 0, -1, 0, (uint64_t)(int64_t)thread->wait_result);
-    return thread->wait_result;
-}
-
-int explore_futex_wake(uint32_t *word, int n, struct explore_site *site)
-{
-    int woken = 0;
-
-    if (self < 0)
-        return 0;
-    begin();
-    know_site(site, EXPLORE_WAKE, __ATOMIC_SEQ_CST, 0);
-    for (; site != mutant && woken < n; woken++) {
-        int sleepers[EXPLORE_THREADS], n_sleepers = 0;
-
-        for (int t = 0; t < n_threads; t++)
-            if (threads[t].state == ASLEEP && (threads[t].words[0] == word || threads[t].words[1] == word))
-                sleepers[n_sleepers++] = t;
-        if (n_sleepers == 0)
-            break;
-        leave_futex(&threads[sleepers[choose(n_sleepers)]], 0);
-    }
-    record(EXPLORE_WAKE, site, 0, locate(word, sizeof *word), (uint64_t)n, (uint64_t)woken);
-    return woken;
 }
 
 /* In a loop that waits for another thread.  It goes on when something was written (or when nobody else can run); or,
@@ -267,6 +217,7 @@ void explore_relax(void)
         if (choose(2) == 1) {
             vain++;
             thread->vain = VAIN_LOOKS;
+            thread->vain_address = NULL;
             return;
         }
     }
@@ -288,26 +239,4 @@ int explore_asleep(void)
     for (int t = 0; t < n_threads; t++)
         n += threads[t].state == ASLEEP;
     return n;
-}
-
-int explore_await_death(void)
-{
-    struct thread *thread = begin();
-
-    for (;;) {
-        for (int t = 0; t < n_threads; t++)
-            if (threads[t].state == DEAD && !threads[t].reported) {
-                threads[t].reported = true;
-                join(&thread->knows.now, &threads[t].knows.now);
-                return t;
-            }
-        set_state(thread, AWAITING_DEATH);
-        go_on();
-    }
-}
-
-/* The clock moves by itself, and to a deadline when a wait ends by it. */
-yoke_time yoke_now(void)
-{
-    return now += 1000;
 }

@@ -10,8 +10,9 @@ static struct event {
 } events[EXPLORE_STEPS + 1];
 static int n_events;
 
-static const char *const kind_names[] = {"load",  "store", "swap", "add",   "or",   "and", "cas",
-                                         "fence", "wait",  "wake", "relax", "dies", "ends"};
+static const char *const kind_names[] = {"load",    "store", "swap",  "add",  "or",      "and",
+                                         "cas",     "fence", "wait",  "wake", "intends", "links",
+                                         "unlinks", "marks", "relax", "dies", "ends"};
 static const char *const order_names[] = {"relaxed", "consume", "acquire", "release", "acq_rel", "seq_cst"};
 
 static struct event *record(enum explore_kind kind, const struct explore_site *site, int order, int l, uint64_t before,
@@ -42,12 +43,12 @@ static void print_interleaving(void)
     for (int i = 0; i < n_events; i++) {
         const struct event *e = &events[i];
 
-        printf("#   T%d  %-5s", e->thread, kind_names[e->kind]);
+        printf("#   T%d  %-7s", e->thread, kind_names[e->kind]);
         if (e->kind <= EXPLORE_FENCE)
             printf(" %s", order_names[e->order]);
         if (e->location >= 0)
             printf("  [%d] %llx", e->location, (unsigned long long)e->before);
-        if (e->kind != EXPLORE_LOAD && e->kind <= EXPLORE_CAS && e->success)
+        if (((e->kind != EXPLORE_LOAD && e->kind <= EXPLORE_CAS) || e->kind == EXPLORE_MARK) && e->success)
             printf(" -> %llx", (unsigned long long)e->after);
         if (e->kind == EXPLORE_WAIT || e->kind == EXPLORE_WAKE)
             printf(" (%lld)", (long long)e->after);

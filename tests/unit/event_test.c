@@ -110,7 +110,7 @@ static void start_waiters(yoke_thread *threads, struct box *box)
     for (int i = 0; i < WAITERS; i++)
         CHECK_EQ(yoke_thread_start(&threads[i], i % 2 ? wait_value : wait_value_until, box), 0);
     for (int i = 0; i < WAITERS; i++)
-        asleep_on(getpid(), yoke_thread_native_id(&threads[i]), &box->event.word);
+        asleep_on(getpid(), yoke_thread_native_id(&threads[i]), box->event.shared ? NULL : &box->event.word);
 }
 
 static void check_waiters(yoke_thread *threads, int value)
@@ -257,7 +257,7 @@ TEST(set_and_clear_release_a_waiter_of_another_process)
         yoke_event_wait(event);
         _exit(0);
     }
-    asleep_on(pid, pid, &event->word);
+    asleep_on(pid, pid, NULL);
     yoke_event_set(event);
     yoke_event_clear(event);
     CHECK_EQ(waitpid(pid, &status, 0), pid);

@@ -237,7 +237,7 @@ TEST(waiting_for_either_uses_no_cpu)
 /* ---- the life of a process ---- */
 
 struct watched {
-    struct yk_alive alive;
+    struct yk_robust alive;
     yk_a32 job;
     pthread_mutex_t mutex;
 };

@@ -204,3 +204,66 @@ TEST(wait_readable_knows_data_the_end_and_nonsense)
     CHECK_EQ(yk_wait_readable(ends[0], YOKE_FOREVER), -EBADF);
     CHECK_EQ(yk_wait_readable(-1, YOKE_FOREVER), -EBADF);
 }
+
+/* ---- several descriptors, once ---- */
+
+TEST(wait_ready_tells_which)
+{
+    struct yk_ready ready[YK_WAIT_MOST];
+    int ends[3][2];
+
+    for (int i = 0; i < 3; i++)
+        CHECK_EQ(pipe(ends[i]), 0);
+    for (unsigned i = 0; i < YK_WAIT_MOST; i++)
+        ready[i] = (struct yk_ready){.fd = ends[i % 3][0], .ready = true};
+    CHECK_EQ(yk_wait_ready(ready, YK_WAIT_MOST, YOKE_NOW), -ETIMEDOUT);
+    CHECK_EQ(write(ends[1][1], "x", 1), 1);
+    close(ends[2][1]);
+    CHECK_EQ(yk_wait_ready(ready, YK_WAIT_MOST, YOKE_FOREVER), 0);
+    for (unsigned i = 0; i < YK_WAIT_MOST; i++)
+        CHECK_EQ(ready[i].ready, i % 3 > 0);
+    close(ends[0][0]);
+    CHECK_EQ(yk_wait_ready(ready, 3, YOKE_FOREVER), -EBADF);
+    ready[0].fd = -1;
+    CHECK_EQ(yk_wait_ready(ready, 3, YOKE_FOREVER), -EBADF);
+    close(ends[0][1]);
+    close(ends[1][0]);
+    close(ends[1][1]);
+    close(ends[2][0]);
+}
+
+TEST(wait_ready_knows_room_to_write)
+{
+    char bytes[4096] = {0};
+    struct yk_ready ready;
+    int ends[2];
+
+    CHECK_EQ(pipe2(ends, O_NONBLOCK), 0);
+    ready = (struct yk_ready){.fd = ends[1], .writes = true};
+    CHECK_EQ(yk_wait_ready(&ready, 1, YOKE_FOREVER), 0);
+    CHECK(ready.ready);
+    while (write(ends[1], bytes, sizeof bytes) > 0)
+        continue;
+    CHECK_EQ(yk_wait_ready(&ready, 1, yoke_after(0.005)), -ETIMEDOUT);
+    CHECK(read(ends[0], bytes, sizeof bytes) > 0);
+    CHECK_EQ(yk_wait_ready(&ready, 1, YOKE_FOREVER), 0);
+    close(ends[0]);
+    close(ends[1]);
+}
+
+TEST(wait_ready_ends_with_a_signal)
+{
+    struct itimerval every = {{0, 2000}, {0, 2000}}, off = {{0, 0}, {0, 0}};
+    struct sigaction action = {.sa_handler = count};
+    struct yk_ready ready;
+    int ends[2];
+
+    CHECK_EQ(pipe(ends), 0);
+    ready = (struct yk_ready){.fd = ends[0]};
+    sigaction(SIGALRM, &action, NULL);
+    setitimer(ITIMER_REAL, &every, NULL);
+    CHECK_EQ(yk_wait_ready(&ready, 1, YOKE_FOREVER), -EINTR);
+    setitimer(ITIMER_REAL, &off, NULL);
+    close(ends[0]);
+    close(ends[1]);
+}

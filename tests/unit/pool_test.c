@@ -2,12 +2,14 @@
 #include <errno.h>
 #include <math.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <yoke.h>
 
+#include "host.h"
 #include "test.h"
 
 static const yoke_kind kinds[] = {YOKE_SERIAL, YOKE_THREADS, YOKE_PROCESSES};
@@ -425,6 +427,43 @@ TEST(pool_misuse_of_dealloc_aborts)
             yoke_pool_dealloc(pool, &status);
             _exit(0);
         }
+        CHECK_EQ(waitpid(pid, &status, 0), pid);
+        CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+    }
+}
+
+static void abort_with_a_held_lock(bool by_free)
+{
+    yoke_pool *pool = open_pool(YOKE_PROCESSES, 1);
+    yoke_mutex *mutex = yoke_pool_alloc(pool, sizeof *mutex);
+
+    CHECK(mutex);
+    yoke_mutex_init(mutex, YOKE_SHARED);
+    CHECK_EQ(yoke_mutex_acquire(mutex), 0);
+    if (by_free)
+        yoke_pool_free(&pool);
+    else
+        yoke_pool_dealloc(pool, mutex);
+    _exit(0);
+}
+
+TEST(pool_memory_with_a_held_lock_aborts)
+{
+    for (int k = 0; k < 2; k++) {
+        char text[200] = "";
+        int status, ends[2], pid;
+
+        CHECK_EQ(pipe(ends), 0);
+        pid = fork();
+        if (pid == 0) {
+            no_core();
+            dup2(ends[1], STDERR_FILENO);
+            abort_with_a_held_lock(k == 0);
+        }
+        close(ends[1]);
+        CHECK(read(ends[0], text, sizeof text - 1) > 0);
+        CHECK(strstr(text, k == 0 ? "yoke: misuse: yoke_pool_free " : "yoke: misuse: yoke_pool_dealloc "));
+        close(ends[0]);
         CHECK_EQ(waitpid(pid, &status, 0), pid);
         CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
     }

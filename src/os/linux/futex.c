@@ -12,20 +12,20 @@
 #include "os/linux/linux.h"
 #include "os/os.h"
 
-/* How often the second word is looked at where futex_waitv is missing. */
+/* How often the other words are looked at where futex_waitv is missing. */
 #define LOOK_NS 10000000
 
 /* 1: the kernel or a sandbox has refused futex_waitv, and will again.  Written by any thread, from 0 to 1 only. */
 static yk_a32 no_waitv;
 
-/* What a sleep that ended in errno `error` means to the caller.  EAGAIN (the word differs) and EINTR make it look again. */
+/* What a sleep that ended in errno `error` means.  EAGAIN: the word differs, and the caller looks again. */
 static int outcome(int error)
 {
-    yk_assert(error == EAGAIN || error == EINTR || error == ETIMEDOUT);
-    return error == ETIMEDOUT ? -ETIMEDOUT : 0;
+    yk_assert(error == EAGAIN || error == EINTR || error == ETIMEDOUT || error == ENOSYS || error == EPERM);
+    return error == EAGAIN ? 0 : -error;
 }
 
-int yk_futex_wait(yk_a32 *word, uint32_t expected, bool shared, yoke_time deadline)
+static int sleep_on(yk_a32 *word, uint32_t expected, bool shared, yoke_time deadline)
 {
     struct timespec space;
     /* the BITSET form, because its timeout is absolute; a shared word must not have FUTEX_PRIVATE_FLAG, or only threads
@@ -38,6 +38,13 @@ int yk_futex_wait(yk_a32 *word, uint32_t expected, bool shared, yoke_time deadli
     return outcome(errno);
 }
 
+int yk_futex_wait(yk_a32 *word, uint32_t expected, bool shared, yoke_time deadline)
+{
+    int rc = sleep_on(word, expected, shared, deadline);
+
+    return rc == -EINTR ? 0 : rc;
+}
+
 int yk_futex_wake(yk_a32 *word, int n, bool shared)
 {
     /* the word is only a key here: it is never read, and may be gone by now, which the kernel reports and nobody minds */
@@ -46,37 +53,58 @@ int yk_futex_wake(yk_a32 *word, int n, bool shared)
     return woken < 0 ? 0 : (int)woken;
 }
 
-static int wait_by_looking(yk_a32 *a, uint32_t expected_a, yk_a32 *b, uint32_t expected_b, yoke_time deadline)
+/* Sleeps on the first word, and looks at the others every so often. */
+static int wait_by_looking(const struct yk_wait *waits, unsigned n, yoke_time deadline)
 {
     for (;;) {
-        yoke_time look = yk_min(deadline, yoke_now() + LOOK_NS);
+        yoke_time look = n > 1 ? yk_min(deadline, yoke_now() + LOOK_NS) : deadline;
+        int rc;
 
-        /* acquire: the caller goes on with what the word's writer wrote before it */
-        if (yk_load_acq(b) != expected_b)
-            return 0;
-        if (yk_futex_wait(a, expected_a, true, look) == 0)
-            return 0;
-        if (look == deadline)
-            return yk_load_acq(b) != expected_b ? 0 : -ETIMEDOUT;
+        for (unsigned i = 1; i < n; i++)
+            /* acquire: the caller goes on with what the word's writer wrote before it */
+            if (yk_load_acq(waits[i].word) != waits[i].expected)
+                return 0;
+        rc = sleep_on(waits[0].word, waits[0].expected, waits[0].shared, look);
+        if (rc != -ETIMEDOUT || look == deadline)
+            return rc;
     }
+}
+
+/* For n > 1. */
+static int wait_vector(const struct yk_wait *waits, unsigned n, yoke_time deadline)
+{
+    struct futex_waitv words[YK_WAIT_MOST];
+    struct timespec space;
+
+    /* the kernel queues for one after the other, and compares each as it gets there */
+    for (unsigned i = 0; i < n; i++)
+        words[n - 1 - i] = (struct futex_waitv){.val = waits[i].expected,
+                                                .uaddr = (uintptr_t)&waits[i].word->v,
+                                                .flags = FUTEX_32 | (waits[i].shared ? 0 : FUTEX_PRIVATE_FLAG)};
+    if (syscall(SYS_futex_waitv, words, n, 0, yk_timespec(deadline, &space), CLOCK_MONOTONIC) >= 0)
+        return 0;
+    return outcome(errno);
+}
+
+int yk_futex_wait_many(const struct yk_wait *waits, unsigned n, yoke_time deadline)
+{
+    int rc;
+
+    yk_assert(n >= 1 && n <= YK_WAIT_MOST);
+    /* relaxed: it says nothing about any other memory */
+    if (n == 1 || yk_load_rlx(&no_waitv))
+        return wait_by_looking(waits, n, deadline);
+    rc = wait_vector(waits, n, deadline);
+    /* ENOSYS before Linux 5.16; EPERM is what a container's seccomp filter says to a call that it does not know */
+    if (rc != -ENOSYS && rc != -EPERM)
+        return rc;
+    yk_store_rlx(&no_waitv, 1);
+    return wait_by_looking(waits, n, deadline);
 }
 
 int yk_futex_wait_either(yk_a32 *a, uint32_t expected_a, yk_a32 *b, uint32_t expected_b, yoke_time deadline)
 {
-    struct futex_waitv words[2] = {
-        {.val = expected_a, .uaddr = (uintptr_t)&a->v, .flags = FUTEX_32},
-        {.val = expected_b, .uaddr = (uintptr_t)&b->v, .flags = FUTEX_32},
-    };
-    struct timespec space;
+    int rc = yk_futex_wait_many((struct yk_wait[]){{a, expected_a, true}, {b, expected_b, true}}, 2, deadline);
 
-    /* relaxed: it says nothing about any other memory */
-    if (yk_load_rlx(&no_waitv))
-        return wait_by_looking(a, expected_a, b, expected_b, deadline);
-    if (syscall(SYS_futex_waitv, words, 2, 0, yk_timespec(deadline, &space), CLOCK_MONOTONIC) >= 0)
-        return 0;
-    /* ENOSYS before Linux 5.16; EPERM is what a container's seccomp filter says to a call that it does not know */
-    if (errno != ENOSYS && errno != EPERM)
-        return outcome(errno);
-    yk_store_rlx(&no_waitv, 1);
-    return wait_by_looking(a, expected_a, b, expected_b, deadline);
+    return rc == -EINTR ? 0 : rc;
 }

@@ -2,6 +2,7 @@
 #ifndef YK_LINUX_H
 #define YK_LINUX_H
 
+#include <stddef.h>
 #include <time.h>
 #include <yoke/time.h>
 
@@ -22,6 +23,11 @@ static inline const struct timespec *yk_timespec(yoke_time deadline, struct time
 
 /* Affinity masks are this long, so that no machine outgrows them (Linux stops at 8192 CPUs). */
 #define YK_CPUS_MAX 65536
+
+/* An empty file of memory, close-on-exec, that can be sealed; and how large this process may make a file: beyond that the
+ * kernel sends SIGXFSZ, which kills. */
+int yk_memfd(void);
+size_t yk_file_limit(void);
 
 /* Calls what yk_at_fork was given.  fork() does so by itself; a child made by a raw clone does it with this. */
 void yk_forked(void);

@@ -31,8 +31,9 @@ int yk_poll_open(struct yk_poll *poll)
 {
     int fd = epoll_create1(EPOLL_CLOEXEC);
 
+    fd = fd < 0 ? -errno : yk_fd_above_streams(fd);
     if (fd < 0)
-        return -errno;
+        return fd;
     poll->fd = fd;
     return 0;
 }
@@ -75,22 +76,42 @@ int yk_poll_wait(struct yk_poll *poll, uint64_t *tags, int n, yoke_time deadline
     }
 }
 
+int yk_wait_ready(struct yk_ready *ready, unsigned n, yoke_time deadline)
+{
+    struct pollfd wanted[YK_WAIT_MOST];
+    int timeout, found;
+
+    yk_assert(n >= 1 && n <= YK_WAIT_MOST);
+    for (unsigned i = 0; i < n; i++) {
+        /* poll would ignore it, and wait for nothing */
+        if (ready[i].fd < 0)
+            return -EBADF;
+        wanted[i] = (struct pollfd){.fd = ready[i].fd, .events = ready[i].writes ? POLLOUT : POLLIN};
+    }
+    do {
+        timeout = milliseconds(deadline);
+        found = poll(wanted, n, timeout);
+    } while (found == 0 && timeout != 0);
+    /* its word for more than RLIMIT_NOFILE */
+    if (found < 0 && errno == EINVAL)
+        return -EMFILE;
+    if (found <= 0)
+        return found == 0 ? -ETIMEDOUT : -errno;
+    for (unsigned i = 0; i < n; i++)
+        if (wanted[i].revents & POLLNVAL)
+            return -EBADF;
+    for (unsigned i = 0; i < n; i++)
+        ready[i].ready = wanted[i].revents != 0;
+    return 0;
+}
+
 int yk_wait_readable(int fd, yoke_time deadline)
 {
-    struct pollfd wanted = {.fd = fd, .events = POLLIN};
+    struct yk_ready one = {.fd = fd};
+    int rc;
 
-    /* poll would ignore it, and wait for nothing */
-    if (fd < 0)
-        return -EBADF;
-    for (;;) {
-        int timeout = milliseconds(deadline);
-        int ready = poll(&wanted, 1, timeout);
-
-        if (ready > 0)
-            return wanted.revents & POLLNVAL ? -EBADF : 0;
-        if (ready == 0 && timeout == 0)
-            return -ETIMEDOUT;
-        if (ready < 0 && errno != EINTR)
-            return -errno;
-    }
+    do
+        rc = yk_wait_ready(&one, 1, deadline);
+    while (rc == -EINTR);
+    return rc;
 }

@@ -100,17 +100,25 @@ static int fork_visible(int *pidfd)
 int yk_fork(enum yoke_start start, int *ret_pidfd)
 {
     sigset_t all, old;
-    int pid;
+    int pidfd = -1, pid;
 
     if (start == YOKE_EXEC)
         return -ENOTSUP;
     flush_streams();
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);
-    pid = start == YOKE_FORK ? fork_visible(ret_pidfd) : clone_invisible(ret_pidfd);
-    if (pid != 0)
-        pthread_sigmask(SIG_SETMASK, &old, NULL);
-    return pid;
+    pid = start == YOKE_FORK ? fork_visible(&pidfd) : clone_invisible(&pidfd);
+    if (pid == 0)
+        return 0;
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    if (pid < 0)
+        return pid;
+    *ret_pidfd = yk_fd_above_streams(pidfd);
+    if (*ret_pidfd >= 0)
+        return pid;
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, __WALL);
+    return *ret_pidfd;
 }
 
 /* ---- the child ---- */
@@ -250,7 +258,7 @@ int yk_pidfd_open(int pid)
 {
     int fd = (int)syscall(SYS_pidfd_open, pid, 0);
 
-    return fd < 0 ? -errno : fd;
+    return fd < 0 ? -errno : yk_fd_above_streams(fd);
 }
 
 int yk_pidfd_signal(int pidfd, int signal)

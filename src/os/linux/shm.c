@@ -8,18 +8,22 @@
  * before, and is to attach at the same address, still has there what was given back here. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
+#include "os/linux/linux.h"
 #include "os/os.h"
 
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 0x0008U
 #endif
 
-static int create_file(void)
+int yk_memfd(void)
 {
     /* a system may allow only files that cannot be made executable (sysctl vm.memfd_noexec); Linux before 6.3 has no
      * such */
@@ -27,7 +31,7 @@ static int create_file(void)
 
     if (fd < 0 && errno == EINVAL)
         fd = memfd_create("yoke", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    return fd < 0 ? -errno : fd;
+    return fd < 0 ? -errno : yk_fd_above_streams(fd);
 }
 
 /* A core dump says nothing about gigabytes of address space, and takes its time over them. */
@@ -40,10 +44,13 @@ static void *map(int fd, void *address, size_t size, int flags)
     return got;
 }
 
-/* Far above what grows upward from the program, far below what grows downward from the stack, and outside of what
- * AddressSanitizer keeps for itself.  1024 pools have room. */
+/* Above what begins low and grows upward: a program that is not position-independent, and its heap.  Below the lowest address at
+ * which Linux puts one that is, two thirds of all of them (0x555555554000 with 47 bits), and so below what grows downward from
+ * the stack.  Where something lies in it all the same (AddressSanitizer's heap, in some versions), that is stepped over.
+ * At the same time 848 pools have room, or 212 shared memories of the default size.  What finds none goes where the kernel
+ * likes, where a zygote may have something else; then its starts fail with a code. */
 #define REGION ((uint64_t)0x200000000000)
-#define REGION_SIZE ((uint64_t)0x400000000000)
+#define REGION_SIZE ((uint64_t)0x350000000000)
 #define REGION_TRIES 1024
 
 /* How much of the region was given out, going round it: an address comes again as late as it can.  Written by whoever
@@ -71,6 +78,13 @@ static void *map_in_region(int fd, size_t size)
     return MAP_FAILED;
 }
 
+static bool lies_in_region(const void *address, size_t size)
+{
+    uint64_t at = (uint64_t)(uintptr_t)address - REGION;
+
+    return !__tsan_init && at % yk_page_size() == 0 && at < REGION_SIZE && size <= REGION_SIZE - at;
+}
+
 /* Maps `size` bytes or, while the address space has no room, half of that.  The file may still be empty. */
 static int map_most(int fd, size_t *size, size_t least, void **ret_address)
 {
@@ -93,7 +107,7 @@ static int map_most(int fd, size_t *size, size_t least, void **ret_address)
 }
 
 /* The largest file that this process may make: beyond it ftruncate sends SIGXFSZ, which kills. */
-static size_t file_limit(void)
+size_t yk_file_limit(void)
 {
     struct rlimit limit;
 
@@ -102,10 +116,20 @@ static size_t file_limit(void)
     return limit.rlim_cur & ~(yk_page_size() - 1);
 }
 
+/* A quarter, since the limit is there for all that the program does with addresses: its stacks, its heap, its libraries. */
+size_t yk_shm_reserve(size_t most)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_AS, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY)
+        return most;
+    return yk_min(most, (size_t)limit.rlim_cur / 4);
+}
+
 int yk_shm_create(size_t reserve, size_t least, int *ret_fd, void **ret_address, size_t *ret_size)
 {
     size_t size = yk_round_up(reserve, yk_page_size());
-    size_t limit = file_limit();
+    size_t limit = yk_file_limit();
     void *address = NULL;
     int fd, rc;
 
@@ -114,7 +138,7 @@ int yk_shm_create(size_t reserve, size_t least, int *ret_fd, void **ret_address,
     if (limit < least || limit == 0)
         return -EFBIG;
     size = yk_min(size, limit);
-    fd = create_file();
+    fd = yk_memfd();
     if (fd < 0)
         return fd;
     rc = map_most(fd, &size, least, &address);
@@ -148,11 +172,49 @@ int yk_shm_attach(int fd, void *address, size_t size)
     return 0;
 }
 
+int yk_shm_map(int fd, void *wish, size_t size, void **ret_address)
+{
+    if (lies_in_region(wish, size) && yk_shm_attach(fd, wish, size) == 0) {
+        *ret_address = wish;
+        return 0;
+    }
+    return map_most(fd, &size, size, ret_address);
+}
+
+/* What a holder of the descriptor could still do harm with: take bytes away (then the first touch is a SIGBUS), or keep them from
+ * being written. */
+static bool sealed_as_ours(int fd)
+{
+    const int all = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL | F_SEAL_WRITE | F_SEAL_FUTURE_WRITE;
+    int seals = fcntl(fd, F_GET_SEALS);
+
+    return seals >= 0 && (seals & all) == (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
+}
+
+int yk_shm_check(int fd, void *head, size_t head_size, size_t *ret_size)
+{
+    struct statfs system;
+    struct stat file;
+
+    /* memory in huge pages can be sealed too, and may be short of them at a touch */
+    if (!sealed_as_ours(fd) || fstatfs(fd, &system) < 0 || system.f_type != TMPFS_MAGIC || fstat(fd, &file) < 0)
+        return -EINVAL;
+    if ((fcntl(fd, F_GETFL) & O_ACCMODE) != O_RDWR || (uint64_t)file.st_size > SIZE_MAX / 2 ||
+        (size_t)file.st_size % yk_page_size() != 0)
+        return -EINVAL;
+    if (pread(fd, head, head_size, 0) != (ssize_t)head_size)
+        return -EINVAL;
+    *ret_size = (size_t)file.st_size;
+    return 0;
+}
+
 int yk_shm_commit(int fd, size_t offset, size_t size)
 {
     sigset_t all, old;
-    int rc = 0;
+    int rc = yk_memory_take(size);
 
+    if (rc < 0)
+        return rc;
     if (fallocate(fd, 0, (off_t)offset, (off_t)size) == 0)
         return 0;
     if (errno == EINTR) {

@@ -11,10 +11,8 @@
 
 #include "os/os.h"
 
-enum { FDS_MAX = 4 };
-
 union control {
-    char bytes[CMSG_SPACE(FDS_MAX * sizeof(int))];
+    char bytes[CMSG_SPACE(YK_FDS_MOST * sizeof(int))];
     struct cmsghdr align;
 };
 
@@ -24,6 +22,13 @@ int yk_socket_pair(int ret_fds[2])
 
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
         return -errno;
+    fds[0] = yk_fd_above_streams(fds[0]);
+    fds[1] = yk_fd_above_streams(fds[1]);
+    if (fds[0] < 0 || fds[1] < 0) {
+        yk_close(fds[0]);
+        yk_close(fds[1]);
+        return yk_min(fds[0], fds[1]);
+    }
     ret_fds[0] = fds[0];
     ret_fds[1] = fds[1];
     return 0;
@@ -43,7 +48,7 @@ int yk_send(int socket, const void *bytes, size_t size, const int *fds, unsigned
     struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
     size_t sent = 0;
 
-    yk_assert(n_fds <= FDS_MAX);
+    yk_assert(n_fds <= YK_FDS_MOST);
     if (n_fds > 0) {
         struct cmsghdr *header;
 
@@ -73,9 +78,11 @@ int yk_send(int socket, const void *bytes, size_t size, const int *fds, unsigned
     return 0;
 }
 
-/* Takes the descriptors out of a message: up to *n of them are kept, others closed.  False if some got lost. */
+/* Takes the descriptors out of a message: up to `room` are kept, others closed.  False if some got lost. */
 static bool take_fds(struct msghdr *message, int *fds, unsigned room, unsigned *n)
 {
+    bool all = !(message->msg_flags & MSG_CTRUNC);
+
     for (struct cmsghdr *header = CMSG_FIRSTHDR(message); header; header = CMSG_NXTHDR(message, header)) {
         size_t count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
 
@@ -85,23 +92,27 @@ static bool take_fds(struct msghdr *message, int *fds, unsigned room, unsigned *
             int fd;
 
             memcpy(&fd, CMSG_DATA(header) + i * sizeof fd, sizeof fd);
-            if (*n < room)
-                fds[(*n)++] = fd;
-            else
+            if (*n == room) {
                 close(fd);
+                continue;
+            }
+            fd = yk_fd_above_streams(fd);
+            if (fd >= 0)
+                fds[(*n)++] = fd;
+            all &= fd >= 0;
         }
     }
-    return !(message->msg_flags & MSG_CTRUNC);
+    return all;
 }
 
 int yk_receive(int socket, void *bytes, size_t size, int *fds, unsigned *n_fds)
 {
     unsigned room = n_fds ? *n_fds : 0, n_taken = 0;
-    int taken[FDS_MAX];
+    int taken[YK_FDS_MOST];
     size_t received = 0;
     int rc = 0;
 
-    yk_assert(room <= FDS_MAX);
+    yk_assert(room <= YK_FDS_MOST);
     while (received < size) {
         union control control;
         struct iovec part = {(char *)bytes + received, size - received};

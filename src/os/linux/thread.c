@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -139,6 +140,22 @@ int yk_os_thread_start(struct yk_os_thread *thread, void (*body)(void *), void *
     return rc;
 }
 
+int yk_os_helper_start(struct yk_os_thread *thread, void (*body)(void *), void *arg)
+{
+    static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS};
+    sigset_t all, old;
+    int rc;
+
+    /* it begins with the mask of its starter */
+    sigfillset(&all);
+    for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++)
+        sigdelset(&all, faults[i]);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    rc = yk_os_thread_start(thread, body, arg, 0, NULL, 0);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    return rc;
+}
+
 int yk_os_thread_join(struct yk_os_thread *thread, yoke_time deadline)
 {
     struct timespec space;
@@ -151,6 +168,11 @@ int yk_os_thread_join(struct yk_os_thread *thread, yoke_time deadline)
     rc = until ? pthread_clockjoin_np(handle, NULL, CLOCK_MONOTONIC, until) : pthread_join(handle, NULL);
     pthread_setcancelstate(cancel, NULL);
     return -rc;
+}
+
+void yk_os_thread_detach(struct yk_os_thread *thread)
+{
+    pthread_detach(thread->handle);
 }
 
 void yk_os_thread_name(const char *name)
@@ -174,10 +196,12 @@ void yk_yield(void)
     sched_yield();
 }
 
+enum { AT_FORK_MOST = 16 };
+
 /* What yk_at_fork was given.  A slot is taken by counting up, and filled once by who took it. */
 static struct {
-    void (*functions[8])(void);
-    yk_a32 filled[8];
+    void (*functions[AT_FORK_MOST])(void);
+    yk_a32 filled[AT_FORK_MOST];
     yk_a32 taken;
     pthread_once_t once;
     int rc;
@@ -185,7 +209,7 @@ static struct {
 
 void yk_forked(void)
 {
-    for (size_t i = 0; i < 8; i++)
+    for (size_t i = 0; i < AT_FORK_MOST; i++)
         /* acquire: pairs with the store in yk_at_fork */
         if (yk_load_acq(&at_fork.filled[i]))
             at_fork.functions[i]();
@@ -205,9 +229,14 @@ int yk_at_fork(void (*child)(void))
         return at_fork.rc;
     /* relaxed: it only shares out the slots */
     slot = yk_add_rlx(&at_fork.taken, 1);
-    if (slot >= 8)
+    if (slot >= AT_FORK_MOST)
         return -ENOMEM;
     at_fork.functions[slot] = child;
     yk_store_rel(&at_fork.filled[slot], 1);
     return 0;
+}
+
+int yk_before_fork(void (*before)(void), void (*parent)(void))
+{
+    return -pthread_atfork(before, parent, NULL);
 }
