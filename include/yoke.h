@@ -7,9 +7,13 @@
 #include <yoke/event.h>
 #include <yoke/lock.h>
 #include <yoke/mutex.h>
+#include <yoke/once.h>
 #include <yoke/pipe.h>
 #include <yoke/pool.h>
 #include <yoke/process.h>
+#include <yoke/rlock.h>
+#include <yoke/seat.h>
+#include <yoke/semaphore.h>
 #include <yoke/shm.h>
 #include <yoke/task.h>
 #include <yoke/thread.h>
