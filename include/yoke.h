@@ -12,6 +12,7 @@
 #include <yoke/pool.h>
 #include <yoke/process.h>
 #include <yoke/rlock.h>
+#include <yoke/rwlock.h>
 #include <yoke/seat.h>
 #include <yoke/semaphore.h>
 #include <yoke/shm.h>
