@@ -2,7 +2,9 @@
 #ifndef YOKE_H
 #define YOKE_H
 
+#include <yoke/barrier.h>
 #include <yoke/base.h>
+#include <yoke/condition.h>
 #include <yoke/cpu.h>
 #include <yoke/event.h>
 #include <yoke/lock.h>
