@@ -7,6 +7,7 @@
 #include <yoke/condition.h>
 #include <yoke/cpu.h>
 #include <yoke/event.h>
+#include <yoke/local.h>
 #include <yoke/lock.h>
 #include <yoke/mutex.h>
 #include <yoke/once.h>
@@ -21,6 +22,7 @@
 #include <yoke/task.h>
 #include <yoke/thread.h>
 #include <yoke/time.h>
+#include <yoke/timer.h>
 
 
 #endif
