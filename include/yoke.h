@@ -14,6 +14,7 @@
 #include <yoke/pipe.h>
 #include <yoke/pool.h>
 #include <yoke/process.h>
+#include <yoke/queue.h>
 #include <yoke/rlock.h>
 #include <yoke/rwlock.h>
 #include <yoke/seat.h>
