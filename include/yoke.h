@@ -24,6 +24,7 @@
 #include <yoke/thread.h>
 #include <yoke/time.h>
 #include <yoke/timer.h>
+#include <yoke/wait.h>
 
 
 #endif
