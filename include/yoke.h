@@ -26,5 +26,6 @@
 #include <yoke/timer.h>
 #include <yoke/wait.h>
 
+#include <yoke/debug.h> /* the last: with YOKE_DEBUG it wraps calls of the others */
 
 #endif

@@ -73,6 +73,36 @@ static int use_pool(yoke_kind kind)
     return 0;
 }
 
+static int count(void *arg)
+{
+    yoke_pipe end = **(yoke_pipe **)arg;
+
+    return yoke_pipe_send(&end, "y", 2) == 0;
+}
+
+static int share(void)
+{
+    yoke_shm *shm;
+    yoke_pipe here = {0}, *there;
+    yoke_process process = {0};
+    char text[2] = "";
+    double *numbers;
+
+    if (yoke_shm_open(&shm, 1 << 20) < 0)
+        return 1;
+    there = yoke_shm_new(shm, yoke_pipe);
+    numbers = yoke_shm_array(shm, double, 1000);
+    if (!there || !numbers || yoke_pipe_open(&here, there) < 0 ||
+        yoke_process_start(&process, count, &there, sizeof there, .pipes = &there, .n_pipes = 1) < 0 ||
+        yoke_pipe_receive(&here, text, sizeof text, NULL) < 0)
+        return 1;
+    yoke_process_close(&process);
+    yoke_pipe_close(&here);
+    yoke_pipe_close(there);
+    printf("%s %g\n", text, numbers[999]);
+    return yoke_shm_dealloc(shm, numbers) || yoke_shm_free(&shm);
+}
+
 int main(void)
 {
     int number = 41, code = 0;
@@ -92,5 +122,5 @@ int main(void)
     yoke_event_set(&event);
     printf("%d %d %d %d %d\n", how.value, code, number, yoke_lock_locked(&lock), yoke_event_is_set(&event));
     yoke_lock_release(&lock);
-    return use_pool(YOKE_SERIAL) || use_pool(YOKE_THREADS) || use_pool(YOKE_PROCESSES);
+    return share() || use_pool(YOKE_SERIAL) || use_pool(YOKE_THREADS) || use_pool(YOKE_PROCESSES);
 }
