@@ -15,6 +15,14 @@ int limit_pingpong(const void *place, double *values);
  * Gives nanoseconds for each. */
 int limit_submit(const void *unused, double *values);
 
+/* L: a million messages of 64 bytes through a ring with one producer and one consumer.  const int *: 0 threads, 1 processes.  Gives
+ * nanoseconds for each. */
+int limit_ring(const void *in_processes, double *values);
+
+/* P3: copies 64 MiB into shared memory, has another process look at it, and copies 64 MiB back.  Gives bytes per second, both
+ * ways counted. */
+int limit_copies(const void *unused, double *values);
+
 /* P4: makes a thread and joins it.  Gives microseconds. */
 int limit_thread(const void *unused, double *values);
 

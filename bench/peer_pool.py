@@ -2,11 +2,14 @@
 
 Reads names from standard input, one a line; runs the function of that name and answers with the numbers that it gives.
 Pools are made at their first use and kept."""
+import atexit
 import functools
 import multiprocessing
+import queue as queues
 import sys
 import threading
 import time
+from multiprocessing import resource_tracker, shared_memory
 
 ITEMS = 100_000
 
@@ -22,6 +25,7 @@ def ready(item):
 
 @functools.cache
 def pool():
+    resource_tracker.ensure_running()    # one for all, or each worker's own believes that it must tidy up
     made = multiprocessing.Pool(2)
     made.map(ready, range(2), 1)
     return made
@@ -68,6 +72,78 @@ def p2_back_to_back():
 
 def p2_after_idle():
     return microseconds(lambda: pool().apply(empty), 50, 0.01)
+
+
+MIB64 = 64 << 20
+
+
+def per_second(call):
+    call()
+    begin = time.perf_counter()
+    call()
+    return [2 * MIB64 / (time.perf_counter() - begin)]
+
+
+def p3_pickle():
+    data = b"\1" * MIB64
+    return per_second(lambda: pool().apply(empty, (data,)))
+
+
+@functools.cache
+def shared_pair():
+    pair = [shared_memory.SharedMemory(create=True, size=MIB64) for _ in range(2)]
+    for memory in pair:
+        atexit.register(memory.unlink)
+    return pair
+
+
+def turn(names):
+    there, back = (shared_memory.SharedMemory(name=name) for name in names)
+    back.buf[0] = there.buf[MIB64 - 1]
+    back.buf[MIB64 - 1] = there.buf[0]
+    there.close()
+    back.close()
+
+
+def p3_shared_memory():
+    data = b"\1" * MIB64
+    there, back = shared_pair()
+
+    def call():
+        there.buf[:MIB64] = data
+        pool().apply(turn, ((there.name, back.name),))
+        return bytes(back.buf)
+
+    return per_second(call)
+
+
+MESSAGES = 20_000
+
+
+def produce(queue):
+    message = b"\1" * 64
+    for _ in range(MESSAGES):
+        queue.put(message)
+
+
+def nanoseconds_per_message(queue, start):
+    producer = start(target=produce, args=(queue,))
+    producer.start()
+    queue.get()
+    begin = time.perf_counter()
+    for _ in range(MESSAGES - 1):
+        queue.get()
+    elapsed = time.perf_counter() - begin
+    producer.join()
+    return [elapsed / MESSAGES * 1e9]
+
+
+def l_threads():
+    return nanoseconds_per_message(queues.Queue(1024), threading.Thread)
+
+
+def l_processes():
+    return nanoseconds_per_message(multiprocessing.Queue(1024), multiprocessing.get_context("fork").Process)
 
 
 def p4_thread():

@@ -15,6 +15,8 @@ int peer_python(const void *what, double *values);
 /* T1: PEER_TASKS empty tasks, pushed one by one by one thread, to two workers, until all are done.  Give nanoseconds for
  * each. */
 int peer_glib_submit(const void *unused, double *values);
+/* L: a million pointers to messages of 64 bytes through a GAsyncQueue.  Gives nanoseconds for each. */
+int peer_glib_queue(const void *unused, double *values);
 int peer_uv_submit(const void *unused, double *values);
 int peer_tbb_submit(const void *unused, double *values);
 
