@@ -17,6 +17,10 @@ test: ## build and run all tests; the last line counts them
 	@tools/deps test
 	@tools/test $(BUILD)
 
+proof: ## every exploration and every kill in full, of which `make test` does a part
+	@tools/deps test
+	@YOKE_TEST_FULL=1 SUITES='--suite model --suite crash' tools/test $(BUILD)
+
 asan: ## the tests with AddressSanitizer, LeakSanitizer and UndefinedBehaviorSanitizer
 	@tools/deps test
 	@YOKE_TEST_SLOW=4 tools/test build/asan $(SANITIZED)address,undefined
@@ -60,4 +64,4 @@ clean: ## remove everything that was built
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1: /p' Makefile | awk -F ': ' '{ printf "make %-10s %s\n", $$1, $$2 }'
 
-.PHONY: all run test asan ubsan tsan clang coverage bench install format clean help
+.PHONY: all run test proof asan ubsan tsan clang coverage bench install format clean help
