@@ -19,7 +19,7 @@ static const struct step steps[] = {
     {"Threads: a class", {"thread_class", "0.2"}},
     {"Processes: the same verbs; a crash is only an exit", {"process", "0.2"}},
     {"A pool: starmap of ten naps over two worker processes", {"pool_starmap", "0.2", "2"}},
-    {"Workers at a queue, one that has its items and answers in shared memory", {"queue", "processes"}},
+    {"Workers at a queue, which lies in shared memory", {"queue", "processes"}},
     {"A pipeline: a thread, four processes, a thread; and one is killed, which costs one line at most",
      {"pipeline", "-k", "/usr/include/elf.h", "/usr/include/stdio.h"}},
     {"Processes at a barrier, each turn; one dies, and the others are told", {"barrier", "processes", "4", "500"}},

@@ -99,7 +99,7 @@ static void step(void (*setup)(void *arg), void (*body)(void *arg),
     struct stepkill test = {.setup = setup, .body = body, .after = after, .arg = stage};
 
     stage->parties = parties;
-    CHECK(step_on(&test, &stage->ended, part, 16) > 100);
+    CHECK(step_on(&test, &stage->ended, part, 4, 16) > 100);
     /* the victim was killed before it had done anything, and after all was done; or the other way round */
     CHECK(stage->n_told > 0);
     munmap(stage, sizeof *stage);
@@ -143,17 +143,17 @@ TEST(the_last_to_arrive_1)
 
 TEST(the_last_to_arrive_2)
 {
-    step(setup_others_asleep, meet, after_last, OTHERS + 1, 4);
+    step(setup_others_asleep, meet, after_last, OTHERS + 1, 1);
 }
 
 TEST(the_last_to_arrive_3)
 {
-    step(setup_others_asleep, meet, after_last, OTHERS + 1, 8);
+    step(setup_others_asleep, meet, after_last, OTHERS + 1, 2);
 }
 
 TEST(the_last_to_arrive_4)
 {
-    step(setup_others_asleep, meet, after_last, OTHERS + 1, 12);
+    step(setup_others_asleep, meet, after_last, OTHERS + 1, 3);
 }
 
 /* The others come when the victim sleeps, or is dead. */
@@ -195,17 +195,17 @@ TEST(the_first_to_arrive_1)
 
 TEST(the_first_to_arrive_2)
 {
-    step(setup_others_to_come, meet, after_first, OTHERS + 1, 4);
+    step(setup_others_to_come, meet, after_first, OTHERS + 1, 1);
 }
 
 TEST(the_first_to_arrive_3)
 {
-    step(setup_others_to_come, meet, after_first, OTHERS + 1, 8);
+    step(setup_others_to_come, meet, after_first, OTHERS + 1, 2);
 }
 
 TEST(the_first_to_arrive_4)
 {
-    step(setup_others_to_come, meet, after_first, OTHERS + 1, 12);
+    step(setup_others_to_come, meet, after_first, OTHERS + 1, 3);
 }
 
 /* ---- those who break it ---- */
@@ -260,17 +260,17 @@ TEST(one_who_runs_out_of_time_1)
 
 TEST(one_who_runs_out_of_time_2)
 {
-    step(setup_others_asleep, run_out_of_time, after_break, OTHERS + 2, 8);
+    step(setup_others_asleep, run_out_of_time, after_break, OTHERS + 2, 2);
 }
 
 TEST(one_who_aborts_1)
 {
-    step(setup_others_asleep, abort_it, after_break, OTHERS + 1, 4);
+    step(setup_others_asleep, abort_it, after_break, OTHERS + 1, 1);
 }
 
 TEST(one_who_aborts_2)
 {
-    step(setup_others_asleep, abort_it, after_break, OTHERS + 1, 12);
+    step(setup_others_asleep, abort_it, after_break, OTHERS + 1, 3);
 }
 
 TEST(one_who_resets_1)
@@ -280,5 +280,5 @@ TEST(one_who_resets_1)
 
 TEST(one_who_resets_2)
 {
-    step(setup_others_asleep, reset_it, after_break, OTHERS + 1, 8);
+    step(setup_others_asleep, reset_it, after_break, OTHERS + 1, 2);
 }

@@ -2,21 +2,12 @@
 #ifndef BESIDE_H
 #define BESIDE_H
 
-#include <errno.h>
 #include <limits.h>
-#include <sched.h>
-#include <signal.h>
-#include <stdio.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <sys/wait.h>
-#include <unistd.h>
-#include <yoke/time.h>
 
 #include "base/atomic.h"
 #include "os/os.h"
 #include "stepkill.h"
-#include "test.h"
+#include "unit/sharing.h"
 
 /* Counters of coverage multiply the instructions by ten. */
 #ifdef TEST_COVERAGE
@@ -24,11 +15,6 @@ enum { STRIDE = 7 };
 #else
 enum { STRIDE = 1 };
 #endif
-
-static inline yoke_time in_time(void)
-{
-    return yoke_after(5 * test_slow());
-}
 
 /* As /proc shows it: S asleep, t stopped by the stepper, R, Z, or X when it is gone. */
 static inline char state_of(pid_t pid)
@@ -74,23 +60,22 @@ static inline void tell(yk_a32 *word, uint32_t value)
     yk_futex_wake(word, INT_MAX, true);
 }
 
-/* The exit code; -1 if it was killed.  The stepper's clock interrupts this. */
+/* The exit code; -1 if it was killed. */
 static inline int reap(pid_t pid)
 {
-    int status;
+    int status = status_of(pid);
 
-    while (waitpid(pid, &status, 0) < 0)
-        CHECK_EQ(errno, EINTR);
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-/* Runs the test for every `stride`th instruction (see stepkill_stride) from `part` on; again from where a victim was taken for asleep for good, since
- * others were late to wake it.  *ended says whether the last victim ended by itself.  Returns how many points there were. */
-static inline long step_on(struct stepkill *test, bool *ended, long part, long stride)
+/* Runs the test for every `stride`th instruction (see stepkill_stride), beginning for part 0, 1, ... of `parts` at as many places that
+ * are spread over the first stride; again from where a victim was taken for asleep for good, since others were late to wake it.
+ * *ended says whether the last victim ended by itself.  Returns how many instructions there were. */
+static inline long step_on(struct stepkill *test, bool *ended, long part, long parts, long stride)
 {
     test->window = true;
     test->stride = stepkill_stride(stride) * STRIDE;
-    test->first = part;
+    test->first = part * test->stride / parts;
     *ended = false;
     while (!*ended) {
         long points = stepkill_each(test);

@@ -186,7 +186,7 @@ static void step_notify(unsigned n_notified, long part)
     struct stepkill test = {.setup = setup_two_asleep, .body = notify, .after = after_notify, .arg = stage};
 
     stage->n_notified = n_notified;
-    CHECK(step_on(&test, &stage->ended, part, 8) > 500);
+    CHECK(step_on(&test, &stage->ended, part, 4, 8) > 500);
     munmap(stage, sizeof *stage);
 }
 
@@ -197,17 +197,17 @@ TEST(one_who_notifies_one_1)
 
 TEST(one_who_notifies_one_2)
 {
-    step_notify(1, 4);
+    step_notify(1, 2);
 }
 
 TEST(one_who_notifies_two_1)
 {
-    step_notify(2, 2);
+    step_notify(2, 1);
 }
 
 TEST(one_who_notifies_two_2)
 {
-    step_notify(2, 6);
+    step_notify(2, 3);
 }
 
 /* ---- one who waits, and is notified or gives up ---- */
@@ -282,7 +282,7 @@ static void step_wait(void (*setup)(void *arg), long part)
     struct stage *stage = shared_memory(sizeof *stage);
     struct stepkill test = {.setup = setup, .body = take, .after = after_wait, .arg = stage};
 
-    CHECK(step_on(&test, &stage->ended, part, 31) > 1000);
+    CHECK(step_on(&test, &stage->ended, part, 8, 31) > 1000);
     munmap(stage, sizeof *stage);
 }
 
@@ -293,17 +293,17 @@ TEST(one_who_waits_1)
 
 TEST(one_who_waits_2)
 {
-    step_wait(setup_keeper, 8);
+    step_wait(setup_keeper, 2);
 }
 
 TEST(one_who_waits_3)
 {
-    step_wait(setup_keeper, 15);
+    step_wait(setup_keeper, 4);
 }
 
 TEST(one_who_waits_4)
 {
-    step_wait(setup_keeper, 23);
+    step_wait(setup_keeper, 6);
 }
 
 /* Somebody waits before it, and is killed when it was notified: the victim is the heir, and has to see to that itself. */
@@ -319,22 +319,22 @@ static void setup_doomed(void *arg)
 
 TEST(an_heir_1)
 {
-    step_wait(setup_doomed, 3);
+    step_wait(setup_doomed, 1);
 }
 
 TEST(an_heir_2)
 {
-    step_wait(setup_doomed, 11);
+    step_wait(setup_doomed, 3);
 }
 
 TEST(an_heir_3)
 {
-    step_wait(setup_doomed, 19);
+    step_wait(setup_doomed, 5);
 }
 
 TEST(an_heir_4)
 {
-    step_wait(setup_doomed, 27);
+    step_wait(setup_doomed, 7);
 }
 
 static void give_up(void *arg)
@@ -362,6 +362,6 @@ TEST(one_who_gives_up)
     struct stage *stage = shared_memory(sizeof *stage);
     struct stepkill test = {.setup = clear, .body = give_up, .after = after_giving_up, .arg = stage};
 
-    CHECK(step_on(&test, &stage->ended, 0, 7) > 500);
+    CHECK(step_on(&test, &stage->ended, 0, 1, 7) > 500);
     munmap(stage, sizeof *stage);
 }

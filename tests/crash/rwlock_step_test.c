@@ -3,23 +3,9 @@
  * reader is not, and no seat is lost.
  *
  * The victim is stepped; the others are processes beside it. */
-#include <sched.h>
-#include <stdio.h>
-
-#include "base/atomic.h"
-#include "os/os.h"
-#include "stepkill.h"
+#include "beside.h"
 #include "sync/wait.h"
 #include "unit/rwlock_hall.h"
-
-static const bool READS = false, WRITES = true;
-
-/* Counters of coverage multiply the instructions by ten. */
-#ifdef TEST_COVERAGE
-enum { STRIDE = 7 };
-#else
-enum { STRIDE = 1 };
-#endif
 
 enum { MOST_SLEEPERS = 4 };
 
@@ -38,33 +24,14 @@ struct stage {
     bool ended; /* the last victim, by itself */
 };
 
-static void await(yk_a32 *word)
-{
-    while (yk_load_acq(word) == 0)
-        yk_futex_wait(word, 0, true, YOKE_FOREVER);
-}
-
-static void tell(yk_a32 *word, uint32_t value)
-{
-    yk_store_rel(word, value);
-    yk_futex_wake(word, 100, true);
-}
-
-static int acquire(struct hall *hall, bool writes)
-{
-    return writes ? yoke_rwlock_write_acquire(&hall->lock) : yoke_rwlock_read_acquire(&hall->lock);
-}
-
 /* What a writer writes is whole, or the next one is told. */
 static void release(struct hall *hall, bool writes)
 {
     if (writes) {
         hall->a++;
         hall->b++;
-        yoke_rwlock_write_release(&hall->lock);
-    } else {
-        yoke_rwlock_read_release(&hall->lock);
     }
+    leave(hall, writes);
 }
 
 /* ---- beside the victim ---- */
@@ -74,30 +41,13 @@ static int come_when_told(struct stage *stage, bool writes)
     int rc;
 
     await(stage->go);
-    rc = acquire(stage->hall, writes);
+    rc = enter(stage->hall, writes);
     if (rc == 0)
         CHECK_EQ(stage->hall->a, stage->hall->b);
     if (writes)
         stage->hall->b = stage->hall->a;
     release(stage->hall, writes);
     return rc == -YOKE_EOWNERDEAD ? 1 : -rc;
-}
-
-/* As /proc shows it: S asleep, t stopped by the stepper, Z or X when it is gone. */
-static char state_of(pid_t pid)
-{
-    char path[64], text[256] = "";
-    const char *end;
-    FILE *file;
-
-    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
-    file = fopen(path, "re");
-    if (file && !fgets(text, sizeof text, file))
-        text[0] = 0;
-    if (file)
-        fclose(file);
-    end = strrchr(text, ')');
-    return end ? end[2] : 'X';
 }
 
 /* Has the sleepers come; returns when they sleep for the lock, or are gone through. */
@@ -124,12 +74,11 @@ static int keep(struct stage *stage)
 {
     pid_t victim;
 
-    CHECK_EQ(acquire(stage->hall, stage->keeper_writes), 0);
+    CHECK_EQ(enter(stage->hall, stage->keeper_writes), 0);
     tell(stage->victim, 1); /* it may come */
     while (victim = (pid_t)yk_load_acq(stage->victim), victim == 1)
         yk_futex_wait(stage->victim, 1, true, YOKE_FOREVER);
-    while (!strchr("SZX", state_of(victim)))
-        sched_yield();
+    await_asleep_or_dead(victim);
     gather(stage);
     if (stage->keeper_dies)
         die();
@@ -139,7 +88,7 @@ static int keep(struct stage *stage)
 
 static int write_and_die(void *arg)
 {
-    CHECK_EQ(acquire(arg, WRITES), 0);
+    CHECK_EQ(enter(arg, WRITES), 0);
     die();
 }
 
@@ -178,13 +127,13 @@ static void play(void *arg)
     if (stage->keeps)
         tell(stage->victim, (uint32_t)getpid());
     if (stage->from_inside) {
-        CHECK_EQ(acquire(stage->hall, stage->writes), stage->after_death ? -YOKE_EOWNERDEAD : 0);
+        CHECK_EQ(enter(stage->hall, stage->writes), stage->after_death ? -YOKE_EOWNERDEAD : 0);
         gather(stage);
         stepkill_begin();
         release(stage->hall, stage->writes);
     } else {
         stepkill_begin();
-        (void)acquire(stage->hall, stage->writes);
+        (void)enter(stage->hall, stage->writes);
     }
     stepkill_end();
 }
@@ -219,7 +168,7 @@ static void after(void *arg, const struct stepkill_run *run)
         status_of(stage->keeper);
     tell(stage->go, 1);
     for (int i = 0; i < stage->n_sleepers; i++) {
-        int code = WEXITSTATUS(status_of(stage->pids[i]));
+        int code = reap(stage->pids[i]);
 
         CHECK(code == 0 || code == 1);
     }
@@ -233,31 +182,14 @@ static void after(void *arg, const struct stepkill_run *run)
     close_hall(hall);
 }
 
-/* From one kill to the next; in short twice what others take, as there are many scenarios. */
-static long apart(void)
+/* In short twice as far from one kill to the next as others have it, as there are many scenarios. */
+static void check(struct stage stage, long part, long parts)
 {
-    long n = stepkill_stride(STRIDE);
-
-    return n > STRIDE ? 2 * n : n;
-}
-
-/* Kills at `first`, and every `stride` after it; again, where the victim was taken for asleep for good, since the keeper was late. */
-static void check(struct stage stage, long first, long stride)
-{
-    struct stepkill test = {.setup = set_up, .body = play, .after = after, .arg = &stage, .window = true};
+    struct stepkill test = {.setup = set_up, .body = play, .after = after, .arg = &stage};
+    long stride = stepkill_stride(1) > 1 ? 2 * parts : parts;
 
     (void)yk_spins(); /* asks once how many CPUs there are */
-    test.first = first * apart();
-    test.stride = stride * apart();
-    while (!stage.ended) {
-        long points = stepkill_each(&test);
-
-        if (points == -EPERM || points == -ENOSYS)
-            SKIP("this system does not let a process trace its child");
-        CHECK(points > 0);
-        test.first += (points - 1) * test.stride;
-    }
-    CHECK(test.first > 50);
+    CHECK(step_on(&test, &stage.ended, part, parts, stride) > 50);
 }
 
 /* A kill point costs as many steps as come before it, so the way is gone in parts. */
@@ -270,24 +202,24 @@ static void check(struct stage stage, long first, long stride)
 
 /* ---- alone ---- */
 
-static void reader_comes(long first, long stride)
+static void reader_comes(long part, long parts)
 {
-    check((struct stage){.n_seats = 2}, first, stride);
+    check((struct stage){.n_seats = 2}, part, parts);
 }
 
-static void reader_comes_after_a_death(long first, long stride)
+static void reader_comes_after_a_death(long part, long parts)
 {
-    check((struct stage){.n_seats = 1, .after_death = true}, first, stride);
+    check((struct stage){.n_seats = 1, .after_death = true}, part, parts);
 }
 
-static void writer_comes(long first, long stride)
+static void writer_comes(long part, long parts)
 {
-    check((struct stage){.n_seats = 2, .writes = true}, first, stride);
+    check((struct stage){.n_seats = 2, .writes = true}, part, parts);
 }
 
-static void writer_comes_after_a_death(long first, long stride)
+static void writer_comes_after_a_death(long part, long parts)
 {
-    check((struct stage){.n_seats = 1, .writes = true, .after_death = true}, first, stride);
+    check((struct stage){.n_seats = 1, .writes = true, .after_death = true}, part, parts);
 }
 
 THIRDS(reader_comes)
@@ -334,7 +266,7 @@ TEST(a_writer_leaves_to_readers_and_writers)
 
 /* ---- who was woken ---- */
 
-static void reader_after_a_dead_writer(long first, long stride)
+static void reader_after_a_dead_writer(long part, long parts)
 {
     check((struct stage){.n_seats = 2,
                          .keeps = true,
@@ -342,23 +274,23 @@ static void reader_after_a_dead_writer(long first, long stride)
                          .keeper_dies = true,
                          .sleepers = {READS, READS},
                          .n_sleepers = 2},
-          first, stride);
+          part, parts);
 }
 
-static void writer_after_a_reader(long first, long stride)
+static void writer_after_a_reader(long part, long parts)
 {
     check(
         (struct stage){
             .n_seats = 3, .writes = true, .keeps = true, .sleepers = {READS, WRITES, READS}, .n_sleepers = 3},
-        first, stride);
+        part, parts);
 }
 
 /* The wake of the kernel for a dead reader goes to one of those who want its seat. */
-static void reader_in_a_dead_readers_seat(long first, long stride)
+static void reader_in_a_dead_readers_seat(long part, long parts)
 {
     check(
         (struct stage){.n_seats = 1, .keeps = true, .keeper_dies = true, .sleepers = {WRITES, READS}, .n_sleepers = 2},
-        first, stride);
+        part, parts);
 }
 
 THIRDS(reader_after_a_dead_writer)

@@ -3,24 +3,11 @@
  * The functions watch_... stand between the shipped code and the explorer.  They see which words are touched and when, and they
  * make the broken variants: one operation left out, delayed, or changed.  Parking is a stand-in that wakes everybody for
  * everything: the protocol must be right whatever the hints do. */
-#include "builtins.h"
+#include "watch.h"
 
 #include <string.h>
 
-static uint64_t watch_load(const void *address, unsigned size, int order, struct explore_site *site);
-static void watch_store(void *address, unsigned size, uint64_t value, int order, struct explore_site *site);
-static uint64_t watch_modify(enum explore_kind kind, void *address, unsigned size, uint64_t operand, int order,
-                             struct explore_site *site);
-static bool watch_cas(void *address, unsigned size, void *expected, uint64_t desired, int order, int failure,
-                      struct explore_site *site);
 static int watch_wake(const void *word, int n, bool shared, struct explore_site *site);
-
-#define explore_load(a, size, order, site) watch_load((a), (size), (order), (site))
-#define explore_store(a, size, value, order, site) watch_store((a), (size), (value), (order), (site))
-#define explore_modify(kind, a, size, operand, order, site)                                                            \
-    watch_modify((kind), (a), (size), (operand), (order), (site))
-#define explore_cas(a, size, expected, desired, order, failure, site)                                                  \
-    watch_cas((a), (size), (expected), (desired), (order), (failure), (site))
 #define explore_futex_wake(word, n, shared, site) watch_wake((word), (n), (shared), (site))
 
 #define YK_N_JOBS 2

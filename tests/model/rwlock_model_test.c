@@ -1,23 +1,8 @@
 /* rwlock_model_test.c -- src/sync/rwlock.c and its word under every schedule: writers alone, who sees what the ones before wrote, nobody asleep
  * for ever, a reader behind one writer at most, nothing touched once somebody else may free it, and the first calls after a fork. */
-#include "builtins.h"
+#include "watch.h"
 
 #include <string.h>
-
-/* Between the lock and the explorer: see below. */
-static uint64_t watch_load(const void *address, unsigned size, int order, struct explore_site *site);
-static void watch_store(void *address, unsigned size, uint64_t value, int order, struct explore_site *site);
-static uint64_t watch_modify(enum explore_kind kind, void *address, unsigned size, uint64_t operand, int order,
-                             struct explore_site *site);
-static bool watch_cas(void *address, unsigned size, void *expected, uint64_t desired, int order, int failure,
-                      struct explore_site *site);
-
-#define explore_load(a, size, order, site) watch_load((a), (size), (order), (site))
-#define explore_store(a, size, value, order, site) watch_store((a), (size), (value), (order), (site))
-#define explore_modify(kind, a, size, operand, order, site)                                                            \
-    watch_modify((kind), (a), (size), (operand), (order), (site))
-#define explore_cas(a, size, expected, desired, order, failure, site)                                                  \
-    watch_cas((a), (size), (expected), (desired), (order), (failure), (site))
 
 static int late_after; /* set by setup */
 #define LATE_AFTER late_after

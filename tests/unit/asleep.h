@@ -1,4 +1,4 @@
-/* asleep.h -- the event "that thread sleeps on this word", as the kernel shows it in /proc; for tests of what wakes it. */
+/* asleep.h -- the events "that thread sleeps on this word" and "is in this system call", as the kernel shows it in /proc; for tests of what wakes it. */
 #ifndef ASLEEP_H
 #define ASLEEP_H
 
@@ -49,6 +49,25 @@ static inline void asleep_on(int pid, int tid, const void *word)
             return;
         sched_yield();
     }
+}
+
+/* Returns once thread `tid` of process `pid` is inside that system call. */
+static inline void inside(int pid, int tid, long wanted)
+{
+    char path[64], line[256];
+    long call;
+
+    snprintf(path, sizeof path, "/proc/%d/task/%d/syscall", pid, tid);
+    do {
+        FILE *file = fopen(path, "re");
+
+        CHECK(file);
+        call = -1;
+        if (!fgets(line, sizeof line, file) || sscanf(line, "%ld", &call) != 1)
+            call = -1;
+        fclose(file);
+        sched_yield();
+    } while (call != wanted);
 }
 
 /* The CPU time of the calling thread in nanoseconds. */

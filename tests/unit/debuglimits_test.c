@@ -1,25 +1,13 @@
 /* debuglimits_test.c -- YOKE_DEBUG: orders beyond what is kept, and in a child of fork. */
-#define YOKE_DEBUG
+#include "nesting.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <yoke.h>
 
-#include "asleep.h"
 #include "base/atomic.h"
-#include "overheard.h"
 
-#define HANGS "locks in an order that can hang"
-
-static yoke_lock a, b, c;
-
-static void nest(yoke_lock *outer, yoke_lock *inner)
-{
-    yoke_lock_acquire(outer);
-    yoke_lock_acquire(inner);
-    yoke_lock_release(inner);
-    yoke_lock_release(outer);
-}
+static yoke_lock c;
 
 /* ---- limits ---- */
 
@@ -199,19 +187,6 @@ TEST(a_report_that_is_too_long)
 }
 
 /* ---- fork ---- */
-
-static void in_a_child(void (*act)(void))
-{
-    int status;
-    pid_t pid = fork();
-
-    if (pid == 0) {
-        act();
-        _exit(0);
-    }
-    CHECK_EQ(waitpid(pid, &status, 0), pid);
-    CHECK_EQ(status, 0);
-}
 
 static void begins_anew(void)
 {

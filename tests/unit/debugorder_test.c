@@ -1,16 +1,11 @@
 /* debugorder_test.c -- YOKE_DEBUG: locks that are taken in two orders. */
-#define YOKE_DEBUG
+#include "nesting.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <yoke.h>
 
-#include "asleep.h"
-#include "overheard.h"
-
-#define HANGS "locks in an order that can hang"
-
-static yoke_lock a, b, c;
+static yoke_lock c;
 
 TEST(two_orders_are_told_once)
 {
@@ -57,14 +52,6 @@ TEST(one_order_is_not_told)
         yoke_lock_release(&c);
     }
     CHECK_SILENCE(overheard());
-}
-
-static void nest(yoke_lock *outer, yoke_lock *inner)
-{
-    yoke_lock_acquire(outer);
-    yoke_lock_acquire(inner);
-    yoke_lock_release(inner);
-    yoke_lock_release(outer);
 }
 
 static int nest_ab(void *arg)
@@ -287,8 +274,6 @@ TEST(an_rlock_that_is_held_is_not_waited_for)
     CHECK_SAID(overheard(), 1, HANGS);
 }
 
-static yoke_condition condition;
-
 TEST(a_condition_takes_its_lock_again)
 {
     const char *text;
@@ -305,16 +290,6 @@ TEST(a_condition_takes_its_lock_again)
     CHECK_SAID(text, 1, "and then lock %p (&a)", (void *)&a);
 }
 
-static int take_a_under_b(void *arg)
-{
-    (void)arg;
-    yoke_lock_acquire(&b);
-    yoke_lock_acquire(&a);
-    yoke_lock_release(&a);
-    yoke_lock_release(&b);
-    return 0;
-}
-
 TEST(a_condition_gives_its_lock_back_held)
 {
     listen_in();
@@ -325,19 +300,6 @@ TEST(a_condition_gives_its_lock_back_held)
     yoke_lock_release(&a);
     nest(&b, &a);
     CHECK_SAID(overheard(), 1, HANGS);
-}
-
-static void in_a_child(void (*act)(void))
-{
-    int status;
-    pid_t pid = fork();
-
-    if (pid == 0) {
-        act();
-        _exit(0);
-    }
-    CHECK_EQ(waitpid(pid, &status, 0), pid);
-    CHECK_EQ(status, 0);
 }
 
 static yoke_mutex *shared;
@@ -373,7 +335,7 @@ TEST(it_is_told_before_it_hangs)
     nest(&a, &b);
     listen_in();
     yoke_lock_acquire(&a);
-    CHECK_EQ(yoke_thread_start(&thread, take_a_under_b, NULL), 0);
+    CHECK_EQ(yoke_thread_start(&thread, nest_ba, NULL), 0);
     asleep_on(getpid(), yoke_thread_native_id(&thread), &a.word);
     CHECK_SAID(overheard(), 1, HANGS);
     yoke_lock_release(&a);

@@ -1,48 +1,14 @@
 /* debugreport_test.c -- YOKE_DEBUG: the report of who holds and awaits what. */
-#define YOKE_DEBUG
+#include "nesting.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <yoke.h>
 
-#include "asleep.h"
 #include "debug/debug.h"
-#include "overheard.h"
 
-#define DEADLOCK "deadlock: these threads wait for each other"
-
-static yoke_lock a, b;
 static yoke_mutex m;
 static yoke_event go;
-static yoke_condition condition;
-
-static int hold_b_wait(void *arg)
-{
-    (void)arg;
-    yoke_lock_acquire(&b);
-    yoke_lock_acquire(&a);
-    while (yoke_condition_wait(&condition, &a) != 0)
-        continue;
-    yoke_lock_release(&a);
-    yoke_lock_release(&b);
-    return 0;
-}
-
-static int hold_b_take_a(void *arg)
-{
-    (void)arg;
-    yoke_lock_acquire(&b);
-    yoke_lock_acquire(&a);
-    yoke_lock_release(&a);
-    yoke_lock_release(&b);
-    return 0;
-}
-
-static void start_asleep(yoke_thread *thread, int (*run)(void *arg), void *arg, const void *word)
-{
-    CHECK_EQ(yoke_thread_start(thread, run, arg, .name = "other"), 0);
-    asleep_on(getpid(), yoke_thread_native_id(thread), word);
-}
 
 static const char *report(void)
 {
@@ -122,7 +88,7 @@ TEST(a_report_while_all_others_hang)
     const char *text;
 
     yoke_lock_acquire(&a);
-    start_asleep(&other, hold_b_take_a, NULL, &a.word);
+    start_asleep(&other, nest_ba, NULL, &a.word);
     CHECK_EQ(yoke_thread_start(&reporter, report_when_asleep, &fd), 0);
     listen_in();
     /* until the reporter is through; it needs no lock of the others */
@@ -170,13 +136,11 @@ TEST(a_condition_shows_its_lock)
     yoke_thread thread = {0};
     const char *text;
 
-    CHECK_EQ(yoke_thread_start(&thread, hold_b_wait, NULL, .name = "other"), 0);
-    while (yoke_condition_waiting(&condition) == 0)
-        sched_yield();
+    start_waiting(&thread);
     yoke_lock_acquire(&a);
     text = report();
     CHECK_SAID(text, 1, "other (%d)\n  holds lock %p (&b)", yoke_thread_native_id(&thread), (void *)&b);
-    CHECK_SAID(text, 1, "waits for condition %p (&condition) at %s:", (void *)&condition, __FILE__);
+    CHECK_SAID(text, 1, "waits for condition %p (&condition) at %s:", (void *)&condition, wait_file);
     CHECK_SAID(text, 1, "and then for lock %p (&a)\n      which MainThread holds since %s:", (void *)&a, __FILE__);
     CHECK_SAID(text, 1, "holds lock %p (&a)", (void *)&a);
     yoke_condition_notify(&condition, 1);

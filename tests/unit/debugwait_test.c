@@ -1,15 +1,10 @@
 /* debugwait_test.c -- YOKE_DEBUG: threads that wait for each other. */
-#define YOKE_DEBUG
+#include "nesting.h"
+
 #include <errno.h>
 #include <signal.h>
-#include <yoke.h>
 
-#include "asleep.h"
-#include "overheard.h"
-
-#define DEADLOCK "deadlock: these threads wait for each other"
-
-static yoke_lock a, b, c;
+static yoke_lock c;
 static yoke_event go;
 
 /* ---- circles of waits ----
@@ -34,12 +29,6 @@ static int hold_b_take_a(void *arg)
     yoke_lock_release(&a);
     yoke_lock_release(&b);
     return 0;
-}
-
-static void start_asleep(yoke_thread *thread, int (*run)(void *arg), void *arg, const void *word)
-{
-    CHECK_EQ(yoke_thread_start(thread, run, arg, .name = "other"), 0);
-    asleep_on(getpid(), yoke_thread_native_id(thread), word);
 }
 
 TEST(two_locks)
@@ -116,20 +105,6 @@ TEST(a_writer_and_a_reader)
     CHECK_EQ(yoke_thread_join(&thread, NULL), 0);
 }
 
-static yoke_condition condition;
-
-static int hold_b_wait(void *arg)
-{
-    (void)arg;
-    yoke_lock_acquire(&b);
-    yoke_lock_acquire(&a);
-    while (yoke_condition_wait(&condition, &a) != 0)
-        continue;
-    yoke_lock_release(&a);
-    yoke_lock_release(&b);
-    return 0;
-}
-
 /* Whoever waits for a condition needs its lock to return. */
 TEST(a_condition_under_another_lock)
 {
@@ -137,14 +112,12 @@ TEST(a_condition_under_another_lock)
     const char *text;
 
     listen_in();
-    CHECK_EQ(yoke_thread_start(&thread, hold_b_wait, NULL, .name = "other"), 0);
-    while (yoke_condition_waiting(&condition) == 0)
-        sched_yield();
+    start_waiting(&thread);
     yoke_lock_acquire(&a);
     CHECK_EQ(yoke_lock_acquire_until(&b, soon()), -ETIMEDOUT);
     text = overheard();
     CHECK_SAID(text, 1, DEADLOCK);
-    CHECK_SAID(text, 1, "other waits for condition %p (&condition) at %s:", (void *)&condition, __FILE__);
+    CHECK_SAID(text, 1, "other waits for condition %p (&condition) at %s:", (void *)&condition, wait_file);
     CHECK_SAID(text, 1, "and then for lock %p (&a)\n      which MainThread holds since %s:", (void *)&a, __FILE__);
     yoke_condition_notify(&condition, 1);
     yoke_lock_release(&a);

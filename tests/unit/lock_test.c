@@ -1,24 +1,5 @@
 /* lock_test.c -- Lock: exclusion, order, deadlines, wakes, processes, misuse. */
-#include <errno.h>
-#include <signal.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <sys/wait.h>
-#include <unistd.h>
-#include <yoke/lock.h>
-#include <yoke/thread.h>
-
-#include "asleep.h"
-#include "test.h"
-
-static void *shared_page(void)
-{
-    void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-
-    CHECK(page != MAP_FAILED);
-    return page;
-}
+#include "sharing.h"
 
 TEST(zero_bytes_are_a_free_lock)
 {
@@ -82,7 +63,7 @@ TEST(waiting_uses_no_cpu)
 struct counted {
     yoke_lock lock;
     long rounds;
-    long a, b; /* plain: a race here loses counts, and a sanitizer sees it */
+    struct tally tally;
 };
 
 static int count(void *arg)
@@ -91,45 +72,33 @@ static int count(void *arg)
 
     for (long i = 0; i < c->rounds; i++) {
         yoke_lock_acquire(&c->lock);
-        CHECK_EQ(c->a, c->b);
-        c->a++;
-        c->b++;
+        count_one(&c->tally);
         yoke_lock_release(&c->lock);
     }
     return 0;
 }
 
-/* The same with deadlines that are often missed, so that waiters time out among those that wait for ever. */
+/* With deadlines that are often missed, so that waiters time out among those that wait for ever. */
 static int count_impatiently(void *arg)
 {
     struct counted *c = arg;
-    int missed = 0;
 
     for (long i = 0; i < c->rounds; i++) {
-        while (yoke_lock_acquire_until(&c->lock, i % 2 ? yoke_after(20e-6) : YOKE_NOW) < 0)
-            missed++;
-        CHECK_EQ(c->a, c->b);
-        c->a++;
-        /* long enough for others to give up */
-        for (int k = 0; i % 64 == 0 && k < 3000; k++)
-            __asm__ volatile("");
-        c->b++;
+        while (yoke_lock_acquire_until(&c->lock, at_once_or_soon(i)) < 0)
+            continue;
+        count_slowly(&c->tally, i);
         yoke_lock_release(&c->lock);
     }
-    return missed;
+    return 0;
 }
 
 static void contend(int (*first)(void *), int (*second)(void *), long rounds)
 {
     struct counted c = {.rounds = rounds};
-    yoke_thread threads[4] = {0};
 
-    for (int i = 0; i < 4; i++)
-        CHECK_EQ(yoke_thread_start(&threads[i], i % 2 ? second : first, &c), 0);
-    for (int i = 0; i < 4; i++)
-        CHECK_EQ(yoke_thread_join(&threads[i], NULL), 0);
-    CHECK_EQ(c.a, 4 * rounds);
-    CHECK_EQ(c.b, 4 * rounds);
+    run_together((int (*const[])(void *)){first, second, first, second}, 4, &c);
+    CHECK_EQ(c.tally.a, 4 * rounds);
+    CHECK_EQ(c.tally.b, 4 * rounds);
     CHECK_EQ(yoke_lock_locked(&c.lock), 0);
 }
 
@@ -150,18 +119,11 @@ TEST(processes_exclude_each_other)
 
     c->rounds = 30000;
     yoke_lock_init(&c->lock, YOKE_SHARED);
-    for (int i = 0; i < 3; i++) {
-        pids[i] = fork();
-        if (pids[i] == 0)
-            _exit(i == 2 ? count_impatiently(c) & 0 : count(c));
-    }
-    for (int i = 0; i < 3; i++) {
-        int status;
-
-        CHECK_EQ(waitpid(pids[i], &status, 0), pids[i]);
-        CHECK_EQ(status, 0);
-    }
-    CHECK_EQ(c->a, 3 * c->rounds);
+    for (int i = 0; i < 3; i++)
+        pids[i] = forked(i == 2 ? count_impatiently : count, c);
+    for (int i = 0; i < 3; i++)
+        check_ends_well(pids[i]);
+    CHECK_EQ(c->tally.a, 3 * c->rounds);
     munmap(c, 4096);
 }
 
@@ -182,17 +144,16 @@ static int pass_through(void *arg)
 
 static int pass_through_in_time(void *arg)
 {
-    int rc = yoke_lock_acquire_until(arg, yoke_after(5 * test_slow()));
+    int rc = yoke_lock_acquire_until(arg, in_time());
 
     if (rc == 0)
         yoke_lock_release(arg);
     return rc;
 }
 
-static void start_asleep(yoke_thread *thread, int (*run)(void *), yoke_lock *lock)
+static const void *slept_on(const yoke_lock *lock)
 {
-    CHECK_EQ(yoke_thread_start(thread, run, lock), 0);
-    asleep_on(getpid(), yoke_thread_native_id(thread), lock->shared ? NULL : &lock->word);
+    return lock->shared ? NULL : &lock->word;
 }
 
 TEST(any_thread_may_release)
@@ -215,14 +176,10 @@ TEST(each_release_wakes_a_sleeper)
 
     yoke_lock_acquire(&lock);
     for (int i = 0; i < 4; i++)
-        start_asleep(&threads[i], i % 2 ? pass_through_in_time : pass_through, &lock);
+        start_asleep(&threads[i], i % 2 ? pass_through_in_time : pass_through, &lock, slept_on(&lock));
     yoke_lock_release(&lock);
-    for (int i = 0; i < 4; i++) {
-        int code = 1;
-
-        CHECK_EQ(yoke_thread_join_until(&threads[i], yoke_after(5 * test_slow()), &code), 0);
-        CHECK_EQ(code, 0);
-    }
+    for (int i = 0; i < 4; i++)
+        CHECK_EQ(code_of(&threads[i]), 0);
     CHECK_EQ(yoke_lock_locked(&lock), 0);
 }
 
@@ -230,60 +187,43 @@ TEST(who_times_out_leaves_the_others_to_be_woken)
 {
     yoke_lock lock = {0};
     yoke_thread thread = {0};
-    int code = 1;
 
     yoke_lock_acquire(&lock);
-    start_asleep(&thread, acquire_only, &lock);
+    start_asleep(&thread, acquire_only, &lock, slept_on(&lock));
     CHECK_EQ(yoke_lock_acquire_until(&lock, yoke_after(0.01)), -ETIMEDOUT);
     yoke_lock_release(&lock);
-    CHECK_EQ(yoke_thread_join_until(&thread, yoke_after(5 * test_slow()), &code), 0);
+    CHECK_EQ(code_of(&thread), 0);
     yoke_lock_release(&lock);
 }
 
 TEST(a_sleeper_of_another_process_is_woken)
 {
     yoke_lock *lock = shared_page();
-    int status;
     pid_t pid;
 
     yoke_lock_init(lock, YOKE_SHARED);
     yoke_lock_acquire(lock);
-    pid = fork();
-    if (pid == 0)
-        _exit(acquire_only(lock));
-    asleep_on(pid, pid, NULL);
+    pid = forked_asleep(acquire_only, lock);
     yoke_lock_release(lock);
-    CHECK_EQ(waitpid(pid, &status, 0), pid);
-    CHECK_EQ(status, 0);
+    check_ends_well(pid);
     /* it ended with the lock held; any process may release it */
     CHECK_EQ(yoke_lock_locked(lock), 1);
     yoke_lock_release(lock);
     munmap(lock, 4096);
 }
 
-static void nothing(int number)
-{
-    (void)number;
-}
-
 TEST(a_signal_does_not_end_the_wait)
 {
-    struct sigaction action = {.sa_handler = nothing};
     yoke_lock lock = {0};
     yoke_thread thread = {0};
-    int code = 1;
 
-    sigaction(SIGUSR1, &action, NULL);
+    handle_signals();
     yoke_lock_acquire(&lock);
-    start_asleep(&thread, acquire_only, &lock);
-    for (int i = 0; i < 10; i++) {
-        CHECK_EQ(syscall(SYS_tgkill, getpid(), yoke_thread_native_id(&thread), SIGUSR1), 0);
-        asleep_on(getpid(), yoke_thread_native_id(&thread), &lock.word);
-    }
-    CHECK_EQ(yoke_thread_alive(&thread), 1);
+    start_asleep(&thread, acquire_only, &lock, slept_on(&lock));
+    for (int i = 0; i < 2; i++)
+        check_sleeps_on(&thread, &lock.word);
     yoke_lock_release(&lock);
-    CHECK_EQ(yoke_thread_join(&thread, &code), 0);
-    CHECK_EQ(code, 0);
+    CHECK_EQ(code_of(&thread), 0);
     yoke_lock_release(&lock);
 }
 
@@ -302,62 +242,35 @@ TEST(release_looks_at_nothing_that_may_be_gone)
     for (int i = 0; i < 400; i++) {
         yoke_lock *lock = shared_page();
         yoke_thread thread = {0};
-        int code;
 
         yoke_lock_init(lock, i % 2 ? YOKE_SHARED : YOKE_PRIVATE);
         yoke_lock_acquire(lock);
-        start_asleep(&thread, acquire_and_take_away, lock);
+        start_asleep(&thread, acquire_and_take_away, lock, slept_on(lock));
         yoke_lock_release(lock);
-        CHECK_EQ(yoke_thread_join(&thread, &code), 0);
-        CHECK_EQ(code, 0);
+        CHECK_EQ(code_of(&thread), 0);
         munmap(lock, 4096);
     }
 }
 
 /* ---- misuse ---- */
 
-static void check_misuse(void (*act)(void))
+static void release_it(void *arg)
 {
-    char text[300] = "";
-    int ends[2], status;
-    ssize_t n;
-    pid_t pid;
-
-    CHECK_EQ(pipe(ends), 0);
-    pid = fork();
-    if (pid == 0) {
-        dup2(ends[1], STDERR_FILENO);
-        act();
-        _exit(0);
-    }
-    close(ends[1]);
-    n = read(ends[0], text, sizeof text - 1);
-    CHECK_EQ(waitpid(pid, &status, 0), pid);
-    CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
-    CHECK(n > 0 && strstr(text, "yoke_lock_release"));
-    CHECK(strchr(text, '\n') == text + n - 1);
-    close(ends[0]);
+    yoke_lock_release(arg);
 }
 
-static void release_free(void)
+static void release_twice(void *arg)
 {
-    yoke_lock lock = {0};
-
-    yoke_lock_release(&lock);
-}
-
-static void release_twice(void)
-{
-    yoke_lock lock;
-
-    yoke_lock_init(&lock, YOKE_SHARED);
-    yoke_lock_acquire(&lock);
-    yoke_lock_release(&lock);
-    yoke_lock_release(&lock);
+    yoke_lock_acquire(arg);
+    yoke_lock_release(arg);
+    yoke_lock_release(arg);
 }
 
 TEST(releasing_what_nobody_holds_aborts)
 {
-    check_misuse(release_free);
-    check_misuse(release_twice);
+    yoke_lock lock = {0}, shared;
+
+    yoke_lock_init(&shared, YOKE_SHARED);
+    check_misuse(release_it, &lock, "yoke_lock_release");
+    check_misuse(release_twice, &shared, "yoke_lock_release");
 }

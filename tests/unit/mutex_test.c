@@ -179,7 +179,7 @@ TEST(waits_end_at_their_deadline_and_use_no_cpu)
 struct counted {
     yoke_mutex mutex;
     long rounds;
-    long a, b; /* plain: a race here loses counts, and a sanitizer sees it */
+    struct tally tally;
 };
 
 static int count(void *arg)
@@ -188,9 +188,7 @@ static int count(void *arg)
 
     for (long i = 0; i < c->rounds; i++) {
         CHECK_EQ(yoke_mutex_acquire(&c->mutex), 0);
-        CHECK_EQ(c->a, c->b);
-        c->a++;
-        c->b++;
+        count_one(&c->tally);
         yoke_mutex_release(&c->mutex);
     }
     return 0;
@@ -202,14 +200,9 @@ static int count_impatiently(void *arg)
     struct counted *c = arg;
 
     for (long i = 0; i < c->rounds; i++) {
-        while (yoke_mutex_acquire_until(&c->mutex, i % 2 ? yoke_after(20e-6) : YOKE_NOW) < 0)
+        while (yoke_mutex_acquire_until(&c->mutex, at_once_or_soon(i)) < 0)
             continue;
-        CHECK_EQ(c->a, c->b);
-        c->a++;
-        /* long enough for others to give up */
-        for (int k = 0; i % 64 == 0 && k < 3000; k++)
-            __asm__ volatile("");
-        c->b++;
+        count_slowly(&c->tally, i);
         yoke_mutex_release(&c->mutex);
     }
     return 0;
@@ -218,15 +211,11 @@ static int count_impatiently(void *arg)
 static void contend(uint32_t shared, int (*first)(void *), int (*second)(void *), long rounds)
 {
     struct counted c = {.rounds = rounds};
-    yoke_thread threads[4] = {0};
 
     yoke_mutex_init(&c.mutex, shared);
-    for (int i = 0; i < 4; i++)
-        CHECK_EQ(yoke_thread_start(&threads[i], i % 2 ? second : first, &c), 0);
-    for (int i = 0; i < 4; i++)
-        CHECK_EQ(yoke_thread_join(&threads[i], NULL), 0);
-    CHECK_EQ(c.a, 4 * rounds);
-    CHECK_EQ(c.b, 4 * rounds);
+    run_together((int (*const[])(void *)){first, second, first, second}, 4, &c);
+    CHECK_EQ(c.tally.a, 4 * rounds);
+    CHECK_EQ(c.tally.b, 4 * rounds);
     /* nothing is left of it */
     CHECK_EQ(c.mutex.n_waiting, 0);
     CHECK_EQ(elsewhere(try_only, &c.mutex), 0);

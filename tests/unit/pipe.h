@@ -17,6 +17,7 @@
 #include <unistd.h>
 #include <yoke/pipe.h>
 
+#include "asleep.h"
 #include "test.h"
 
 enum { KIB = 1024, MIB = 1024 * 1024 };
@@ -123,25 +124,6 @@ static inline uint64_t send_until_full(yoke_pipe *pipe)
     } while (rc == 0);
     CHECK_EQ(rc, -ETIMEDOUT);
     return number - 1;
-}
-
-/* Returns once thread `tid` of process `pid` is inside that system call. */
-static inline void inside(int pid, int tid, long wanted)
-{
-    char path[64], line[256];
-    long call;
-
-    snprintf(path, sizeof path, "/proc/%d/task/%d/syscall", pid, tid);
-    do {
-        FILE *file = fopen(path, "re");
-
-        CHECK(file);
-        call = -1;
-        if (!fgets(line, sizeof line, file) || sscanf(line, "%ld", &call) != 1)
-            call = -1;
-        fclose(file);
-        sched_yield();
-    } while (call != wanted);
 }
 
 /* A thread that does one thing, and the wait until it sleeps over it. */

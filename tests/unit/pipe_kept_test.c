@@ -61,11 +61,8 @@ TEST(its_descriptors_are_not_lost_either)
         between = take_one;
         n = 2;
         CHECK_EQ(yoke_pipe_receive_fds(&b, &small, 1, &size, fds, &n), -EMSGSIZE);
-        receive_fds(large_sizes[i], fds, &n);
         CHECK_EQ(n, 2);
-        check_connected(fds[1], fds[0]);
-        close(fds[0]);
-        close(fds[1]);
+        receive_ends(large_sizes[i]);
     }
     close_pipe();
     close_ends();

@@ -64,4 +64,17 @@ static inline void receive_fds(size_t size, int *fds, size_t *n)
     free(bytes);
 }
 
+/* Receives that message, which brings both of `ends`. */
+static inline void receive_ends(size_t size)
+{
+    int fds[3];
+    size_t n = 3;
+
+    receive_fds(size, fds, &n);
+    CHECK_EQ(n, 2);
+    check_connected(fds[1], fds[0]);
+    close(fds[0]);
+    close(fds[1]);
+}
+
 #endif

@@ -119,12 +119,8 @@ static int count_nested(void *arg)
 TEST(one_at_a_time)
 {
     struct counted c = {.a = 0};
-    yoke_thread threads[3] = {0};
 
-    for (int i = 0; i < 3; i++)
-        CHECK_EQ(yoke_thread_start(&threads[i], count_nested, &c), 0);
-    for (int i = 0; i < 3; i++)
-        CHECK_EQ(yoke_thread_join(&threads[i], NULL), 0);
+    run_together((int (*const[])(void *)){count_nested, count_nested, count_nested}, 3, &c);
     CHECK_EQ(c.a, 60000);
     CHECK_EQ(yoke_rlock_count(&c.rlock), 0);
 }

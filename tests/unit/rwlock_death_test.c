@@ -4,8 +4,6 @@
 
 #include "rwlock_hall.h"
 
-static const bool READS = false, WRITES = true, SLEEPS = true, ENTERS = false;
-
 /* ---- writers ---- */
 
 TEST(everybody_is_told_of_a_dead_writer_until_the_next_one_has_been_there)
@@ -180,12 +178,7 @@ TEST(one_dead_reader_is_enough_for_all_who_wait_for_its_seat)
     shoot(hall, 0);
     CHECK_EQ(rc_of(hall, 2), 0);
     see_off(hall, 2);
-    yoke_event_set(&hall->guests[1].leave);
-    yoke_event_set(&hall->guests[3].leave);
-    CHECK_EQ(rc_of(hall, 1), 0);
-    CHECK_EQ(rc_of(hall, 3), 0);
-    see_off(hall, 1);
-    see_off(hall, 3);
+    see_off_both(hall, 1, 3);
     close_hall(hall);
 }
 
@@ -274,17 +267,14 @@ TEST(a_child_of_the_writer_is_not_the_writer)
 
 static void stay_once(struct hall *hall, bool writes)
 {
-    int rc = writes ? yoke_rwlock_write_acquire(&hall->lock) : yoke_rwlock_read_acquire(&hall->lock);
+    int rc = enter(hall, writes);
 
     CHECK(rc == 0 || rc == -YOKE_EOWNERDEAD);
     if (rc == 0)
         CHECK_EQ(hall->a, hall->b);
-    if (writes) {
+    if (writes)
         hall->b = ++hall->a;
-        yoke_rwlock_write_release(&hall->lock);
-    } else {
-        yoke_rwlock_read_release(&hall->lock);
-    }
+    leave(hall, writes);
 }
 
 /* rounds: how many are still to be done by all together. */

@@ -11,6 +11,8 @@
 
 enum { SEATS = 6, GUESTS = 8 };
 
+static const bool READS = false, WRITES = true, SLEEPS = true, ENTERS = false;
+
 struct hall {
     yoke_rwlock lock;
     yoke_seat seats[SEATS];
@@ -34,17 +36,25 @@ static inline struct hall *open_hall(uint32_t n_seats)
     return hall;
 }
 
-static inline void visit(struct hall *hall, int i, bool writes)
+static inline int enter(struct hall *hall, bool writes)
 {
-    int rc = writes ? yoke_rwlock_write_acquire(&hall->lock) : yoke_rwlock_read_acquire(&hall->lock);
+    return writes ? yoke_rwlock_write_acquire(&hall->lock) : yoke_rwlock_read_acquire(&hall->lock);
+}
 
-    hall->guests[i].rc = rc;
-    yoke_event_set(&hall->guests[i].in);
-    yoke_event_wait(&hall->guests[i].leave);
+static inline void leave(struct hall *hall, bool writes)
+{
     if (writes)
         yoke_rwlock_write_release(&hall->lock);
     else
         yoke_rwlock_read_release(&hall->lock);
+}
+
+static inline void visit(struct hall *hall, int i, bool writes)
+{
+    hall->guests[i].rc = enter(hall, writes);
+    yoke_event_set(&hall->guests[i].in);
+    yoke_event_wait(&hall->guests[i].leave);
+    leave(hall, writes);
 }
 
 /* Starts guest number i; returns when it is in, or asleep. */
@@ -82,6 +92,17 @@ static inline void see_off(struct hall *hall, int i)
     check_ends_well(hall->guests[i].pid);
     yoke_event_clear(&hall->guests[i].in);
     yoke_event_clear(&hall->guests[i].leave);
+}
+
+/* Two who share one seat: one after the other, whoever comes first. */
+static inline void see_off_both(struct hall *hall, int i, int k)
+{
+    yoke_event_set(&hall->guests[i].leave);
+    yoke_event_set(&hall->guests[k].leave);
+    CHECK_EQ(rc_of(hall, i), 0);
+    CHECK_EQ(rc_of(hall, k), 0);
+    see_off(hall, i);
+    see_off(hall, k);
 }
 
 static inline void shoot(struct hall *hall, int i)

@@ -124,7 +124,7 @@ TEST(a_signal_does_not_end_a_wait_without_a_deadline)
 struct counted {
     yoke_rwlock lock;
     long rounds;
-    long a, b; /* plain: a race here loses counts, and a sanitizer sees it */
+    struct tally tally;
 };
 
 static int count(void *arg)
@@ -133,9 +133,7 @@ static int count(void *arg)
 
     for (long i = 0; i < c->rounds; i++) {
         CHECK_EQ(yoke_rwlock_write_acquire(&c->lock), 0);
-        CHECK_EQ(c->a, c->b);
-        c->a++;
-        c->b++;
+        count_one(&c->tally);
         yoke_rwlock_write_release(&c->lock);
     }
     return 0;
@@ -148,9 +146,9 @@ static int look(void *arg)
 
     for (long i = 0; i < c->rounds; i++) {
         CHECK_EQ(yoke_rwlock_read_acquire(&c->lock), 0);
-        CHECK_EQ(c->a, c->b);
-        CHECK(c->a >= before);
-        before = c->a;
+        CHECK_EQ(c->tally.a, c->tally.b);
+        CHECK(c->tally.a >= before);
+        before = c->tally.a;
         yoke_rwlock_read_release(&c->lock);
     }
     return 0;
@@ -162,14 +160,9 @@ static int count_impatiently(void *arg)
     struct counted *c = arg;
 
     for (long i = 0; i < c->rounds; i++) {
-        while (yoke_rwlock_write_acquire_until(&c->lock, i % 2 ? yoke_after(20e-6) : YOKE_NOW) < 0)
+        while (yoke_rwlock_write_acquire_until(&c->lock, at_once_or_soon(i)) < 0)
             continue;
-        CHECK_EQ(c->a, c->b);
-        c->a++;
-        /* long enough for others to give up */
-        for (int k = 0; i % 64 == 0 && k < 3000; k++)
-            __asm__ volatile("");
-        c->b++;
+        count_slowly(&c->tally, i);
         yoke_rwlock_write_release(&c->lock);
     }
     return 0;
@@ -180,8 +173,8 @@ static int look_impatiently(void *arg)
     struct counted *c = arg;
 
     for (long i = 0; i < c->rounds; i++)
-        if (yoke_rwlock_read_acquire_until(&c->lock, i % 2 ? yoke_after(20e-6) : YOKE_NOW) == 0) {
-            CHECK_EQ(c->a, c->b);
+        if (yoke_rwlock_read_acquire_until(&c->lock, at_once_or_soon(i)) == 0) {
+            CHECK_EQ(c->tally.a, c->tally.b);
             yoke_rwlock_read_release(&c->lock);
         }
     return 0;
@@ -190,13 +183,9 @@ static int look_impatiently(void *arg)
 static void contend(int (*const *runs)(void *), int n, long writes)
 {
     struct counted c = {.rounds = 10000};
-    yoke_thread threads[8] = {0};
 
-    for (int i = 0; i < n; i++)
-        CHECK_EQ(yoke_thread_start(&threads[i], runs[i], &c), 0);
-    for (int i = 0; i < n; i++)
-        CHECK_EQ(yoke_thread_join(&threads[i], NULL), 0);
-    CHECK_EQ(c.a, writes * c.rounds);
+    run_together(runs, n, &c);
+    CHECK_EQ(c.tally.a, writes * c.rounds);
     check_free(&c.lock);
 }
 

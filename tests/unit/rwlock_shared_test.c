@@ -1,8 +1,6 @@
 /* rwlock_shared_test.c -- RWLock between processes that live: who is let in, phases, seats, deadlines, misuse. */
 #include "rwlock_hall.h"
 
-static const bool READS = false, WRITES = true, SLEEPS = true, ENTERS = false;
-
 /* ---- two at a time ---- */
 
 TEST(readers_are_there_together_and_writers_alone)
@@ -296,13 +294,7 @@ TEST(a_seat_becomes_free_while_a_writer_waits_too)
     CHECK(!is_in(hall, 1));
     CHECK(!is_in(hall, 3));
     see_off(hall, 2);
-    /* one after the other */
-    yoke_event_set(&hall->guests[1].leave);
-    yoke_event_set(&hall->guests[3].leave);
-    CHECK_EQ(rc_of(hall, 1), 0);
-    CHECK_EQ(rc_of(hall, 3), 0);
-    see_off(hall, 1);
-    see_off(hall, 3);
+    see_off_both(hall, 1, 3);
     close_hall(hall);
 }
 

@@ -1,5 +1,5 @@
 /* sharing.h -- what the tests of things that tasks share have in common: shared memory, processes that end or are killed,
- * threads and processes that sleep for an object, signals, misuse. */
+ * threads and processes that sleep for an object, signals, counting, misuse. */
 #ifndef SHARING_H
 #define SHARING_H
 
@@ -160,6 +160,48 @@ static inline void check_sleeps_on(yoke_thread *thread, const void *word)
         asleep_on(getpid(), yoke_thread_native_id(thread), word);
     }
     CHECK_EQ(yoke_thread_alive(thread), 1);
+}
+
+/* ---- exclusion ---- */
+
+/* What a lock guards; plain: a race here loses counts, and a sanitizer sees it. */
+struct tally {
+    long a, b;
+};
+
+static inline void count_one(struct tally *tally)
+{
+    CHECK_EQ(tally->a, tally->b);
+    tally->a++;
+    tally->b++;
+}
+
+/* Now and then long enough for others to give up; i: how many the caller has counted. */
+static inline void count_slowly(struct tally *tally, long i)
+{
+    CHECK_EQ(tally->a, tally->b);
+    tally->a++;
+    for (int k = 0; i % 64 == 0 && k < 3000; k++)
+        __asm__ volatile("");
+    tally->b++;
+}
+
+/* A deadline that is often missed. */
+static inline yoke_time at_once_or_soon(long i)
+{
+    return i % 2 ? yoke_after(20e-6) : YOKE_NOW;
+}
+
+/* Runs each of them in a thread of its own, all at once. */
+static inline void run_together(int (*const *runs)(void *arg), int n, void *arg)
+{
+    yoke_thread threads[8] = {0};
+
+    CHECK(n <= 8);
+    for (int i = 0; i < n; i++)
+        CHECK_EQ(yoke_thread_start(&threads[i], runs[i], arg), 0);
+    for (int i = 0; i < n; i++)
+        CHECK_EQ(yoke_thread_join(&threads[i], NULL), 0);
 }
 
 /* ---- misuse ---- */

@@ -18,6 +18,7 @@
 #include <unistd.h>
 #include <yoke/wait.h>
 
+#include "asleep.h"
 #include "test.h"
 
 /* Words first, then descriptors. */
@@ -109,25 +110,6 @@ static inline void close_things(struct things *t)
     yoke_pipe_close(&t->there);
     close(t->ends[0]);
     close(t->ends[1]);
-}
-
-/* Returns once thread `tid` of process `pid` is inside that system call. */
-static inline void inside(int pid, int tid, long wanted)
-{
-    char path[64], line[256];
-    long call;
-
-    snprintf(path, sizeof path, "/proc/%d/task/%d/syscall", pid, tid);
-    do {
-        FILE *file = fopen(path, "re");
-
-        CHECK(file);
-        call = -1;
-        if (!fgets(line, sizeof line, file) || sscanf(line, "%ld", &call) != 1)
-            call = -1;
-        fclose(file);
-        sched_yield();
-    } while (call != wanted);
 }
 
 /* Returns once that many threads of the process are inside a futex_waitv. */
