@@ -20,7 +20,12 @@
  * Limits: YOKE_DEBUG_HOLDS things held at once by a thread, YOKE_DEBUG_LOCKS locks whose order is known, YOKE_DEBUG_ORDERS orders; what
  * goes beyond is not followed, or older is forgotten, and one line says so.  Each process has records of its own: it does not
  * know what others hold, nor what code without YOKE_DEBUG does.  In a child of fork they begin anew, with what the
- * thread that forked holds.  A module with such calls in it must not be unloaded.  More in docs/debugging.md. */
+ * thread that forked holds.  A module with such calls in it must not be unloaded.  More in docs/debugging.md.
+ *
+ * Who may call what at the same time ("-": freely):
+ *                           report   calls under YOKE_DEBUG
+ *     report                  -                -
+ * For all other calls the tables of their own headers hold, with YOKE_DEBUG as without. */
 #ifndef YOKE_DEBUG_H
 #define YOKE_DEBUG_H
 

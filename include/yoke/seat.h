@@ -14,7 +14,9 @@
  *
  * The seats belong to one object, from its init, which sets them to zero bytes, until nobody uses that any more.  They lie as far from it in
  * every process (an object does not know where they are, but how far away), and their memory stays mapped where it is as long as
- * a thread of that process has one of them.  The program never looks at them. */
+ * a thread of that process has one of them.  The program never looks at them.
+ *
+ * Who may call what at the same time: there are no calls; the table of the object that has the seats holds. */
 #ifndef YOKE_SEAT_H
 #define YOKE_SEAT_H
 
