@@ -51,7 +51,7 @@ static int work(void *arg)
 
 int main(int argc, char **argv)
 {
-    int threads = argc > 1 && !strcmp(argv[1], "threads"), n = argc > 2 ? atoi(argv[2]) : 3;
+    int threads = argc > 1 && kind_named(argv[1]) == YOKE_THREADS, n = argc > 2 ? atoi(argv[2]) : 3;
     struct worker crew[MOST] = {{.dies_in = argc > 3 ? atoi(argv[3]) : 0}};
     yoke_exit how = {.kind = YOKE_EXITED};
     double sum = 0;

@@ -58,6 +58,8 @@ static void post(int letter)
 int main(int argc, char **argv)
 {
     int n_letters = argc > 1 ? atoi(argv[1]) : 1000, n_clerks = argc > 2 ? atoi(argv[2]) : 3;
+    if (n_clerks < 1)
+        return fprintf(stderr, "usage: condition [letters] [clerks]\n"), 2;
     struct clerk *clerks = must_have(calloc((size_t)n_clerks, sizeof *clerks)), all = {.sum = 0};
 
     for (int i = 0; i < n_clerks; i++)

@@ -1,7 +1,8 @@
 /* pipeline.c -- counts like wc, in three stages with queues between them: a thread reads lines; processes count; a thread adds up.
- * usage: pipeline [-k] FILE...     -k: kills one of the processes in the middle, which costs one line at most
+ * usage: pipeline [-k] FILE...     -k: kills one of the processes after 1000 lines, which costs one line at most
  *
  * No stage waits for another but through a queue that is full or empty, and none needs to know how many there are of the next. */
+#define _XOPEN_SOURCE 700 /* getline */
 #include <errno.h>
 
 #include "example.h"
@@ -23,12 +24,17 @@ struct pipeline {
 static void send_lines(yoke_queue *to, const char *name)
 {
     FILE *file = fopen(name, "r");
-    char *line = must_have(malloc(LONGEST));
+    char *line = NULL;
+    size_t room = 0;
+    ssize_t size;
 
     if (!file)
         fprintf(stderr, "%s: %s\n", name, strerror(errno));
-    while (file && fgets(line, LONGEST, file))
-        must("push", yoke_queue_push_bytes(to, line, strlen(line)));
+    while (file && (size = getline(&line, &room, file)) > 0)
+        if (size <= LONGEST)
+            must("push", yoke_queue_push_bytes(to, line, (size_t)size));
+        else
+            fprintf(stderr, "%s: left out a line of %zd bytes\n", name, size);
     if (file)
         fclose(file);
     free(line);
@@ -47,6 +53,7 @@ static int read_files(void *arg)
 /* In processes of their own; the queues are the same ones there. */
 static int count_lines(void *arg)
 {
+    static const char blanks[] = {' ', '\t', '\n', '\v', '\f', '\r'};
     struct pipeline *pipeline = arg;
     char *line = must_have(malloc(LONGEST));
     size_t size;
@@ -57,7 +64,7 @@ static int count_lines(void *arg)
 
         for (size_t i = 0; i < size; before = line[i++]) {
             count.lines += line[i] == '\n';
-            count.words += !strchr(" \t\n\v\f\r", line[i]) && strchr(" \t\n\v\f\r", before);
+            count.words += !memchr(blanks, line[i], sizeof blanks) && memchr(blanks, before, sizeof blanks);
         }
         must("push", yoke_queue_push(pipeline->counts, &count));
     }

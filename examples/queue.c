@@ -6,6 +6,7 @@
 
 struct work {
     yoke_queue *numbers, *answers;
+    long n; /* how many numbers */
 };
 
 struct answer {
@@ -30,10 +31,9 @@ static int count_steps(void *arg)
 
 static int fill(void *arg)
 {
-    struct work *work = ((struct work **)arg)[0];
-    long n = *((long **)arg)[1];
+    struct work *work = arg;
 
-    for (long number = 1; number <= n; number++)
+    for (long number = 1; number <= work->n; number++)
         must("push", yoke_queue_push(work->numbers, &number));
     yoke_queue_join(work->numbers);  /* until all of them are answered */
     yoke_queue_close(work->numbers); /* the workers leave */
@@ -44,16 +44,16 @@ static int fill(void *arg)
 int main(int argc, char **argv)
 {
     yoke_kind kind = kind_named(argc > 1 ? argv[1] : "threads");
-    long n = argc > 2 ? atol(argv[2]) : 100000, n_answers = 0;
+    long n_answers = 0;
     size_t n_workers = argc > 3 ? (size_t)atol(argv[3]) : 4;
     yoke_thread *threads = must_have(calloc(n_workers, sizeof *threads)), filler = {0};
     yoke_process *processes = must_have(calloc(n_workers, sizeof *processes));
     struct answer answer, longest = {0, -1};
     yoke_shm *shm = NULL; /* threads need none */
-    struct work work;
+    struct work work = {.n = argc > 2 ? atol(argv[2]) : 100000};
 
-    if (kind == YOKE_SERIAL)
-        return fprintf(stderr, "serial: nobody would be there to answer\n"), 2;
+    if (kind == YOKE_SERIAL || n_workers < 1)
+        return fprintf(stderr, "nobody would be there to answer\n"), 2;
     if (kind == YOKE_PROCESSES)
         must("shared memory", yoke_shm_open(&shm, 0));
     must("queue", yoke_queue_open(&work.numbers, shm, sizeof(long), 256));
@@ -61,7 +61,7 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < n_workers; i++)
         must("start", kind == YOKE_PROCESSES ? yoke_process_start(&processes[i], count_steps, &work, sizeof work)
                                              : yoke_thread_start(&threads[i], count_steps, &work));
-    must("start", yoke_thread_start(&filler, fill, ((void *[]){&work, &n})));
+    must("start", yoke_thread_start(&filler, fill, &work));
 
     for (; yoke_queue_pop(work.answers, &answer) == 0; n_answers++)
         if (answer.steps > longest.steps || (answer.steps == longest.steps && answer.number < longest.number))

@@ -69,7 +69,8 @@ YOKE_MUST_CHECK YOKE_API int yoke_barrier_init(yoke_barrier *barrier, unsigned p
 
 /* yoke_barrier_wait -- waits, without bound, until as many threads wait as there are parties.
  * Returns: a number from 0 to parties - 1, which no other party of this round gets; -YOKE_EBARRIER if the barrier is broken or was
- *          reset; -EAGAIN if all seats of a shared one are taken by other threads. */
+ *          reset; -EAGAIN if all seats of a shared one are taken by other threads, or the
+ *          calling thread has 2000 of them and of the locks of yoke/mutex.h. */
 YOKE_MUST_CHECK YOKE_API int yoke_barrier_wait(yoke_barrier *barrier);
 
 /* yoke_barrier_wait_until -- the same, at most until `deadline`.

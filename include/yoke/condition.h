@@ -27,7 +27,8 @@
  * Between processes: the condition, its lock and an array of seats (yoke/seat.h), one for each thread that may wait at the same
  * time, lie in the same shared memory; see yoke_condition_init.  No death holds up the others, at whatever instruction: the dead do
  * not count as waiters, a notification that was meant for one goes on to the next who waits, and who dies while it notifies has notified
- * some.  What the lock says of the death of its holder (-YOKE_EOWNERDEAD; nothing, if it is a yoke_lock) is passed on.
+ * some.  What the lock says of the death of its holder (-YOKE_EOWNERDEAD) is passed on.  But a yoke_lock has no owner: who dies
+ * holding it, also at the end of a wait, which takes it again, holds up all.  So between processes take a yoke_mutex.
  *
  * In a child of fork, nobody waits for a private condition.
  *

@@ -91,7 +91,8 @@ YOKE_MUST_CHECK YOKE_API int yoke_queue_push(yoke_queue *queue, const void *item
 
 /* yoke_queue_push_until -- the same, at most until `deadline`; YOKE_NOW tries once.
  * Returns: as yoke_queue_push; or, with nothing pushed, -ETIMEDOUT if the queue was full at the deadline, or -EINTR in an
- *          interruptible thread (yoke_thread_interruptible). */
+ *          interruptible thread (yoke_thread_interruptible).  Both may take 1 s longer, and -ETIMEDOUT may come though there is room, if
+ *          another thread is stopped in the middle of a call, or is in a comparison, for as long. */
 YOKE_MUST_CHECK YOKE_API int yoke_queue_push_until(yoke_queue *queue, const void *item, yoke_time deadline);
 
 /* yoke_queue_pop -- takes the next item out of the queue and copies it to `item`, item_size bytes; waits while the queue is empty.
@@ -101,7 +102,7 @@ YOKE_MUST_CHECK YOKE_API int yoke_queue_pop(yoke_queue *queue, void *item);
 
 /* yoke_queue_pop_until -- the same, at most until `deadline`; YOKE_NOW tries once.
  * Returns: as yoke_queue_pop; or, with nothing popped, -ETIMEDOUT if the queue was empty at the deadline, or -EINTR in an
- *          interruptible thread. */
+ *          interruptible thread; see yoke_queue_push_until. */
 YOKE_MUST_CHECK YOKE_API int yoke_queue_pop_until(yoke_queue *queue, void *item, yoke_time deadline);
 
 /* ---- items of any size ---- */
@@ -136,9 +137,9 @@ YOKE_API size_t yoke_queue_capacity(const yoke_queue *queue);
  * Returns: 0; -EINVAL if that was said of all items already that were ever pushed, or for NULL. */
 YOKE_API int yoke_queue_task_done(yoke_queue *queue);
 
-/* yoke_queue_join -- waits for a moment in which yoke_queue_task_done has been said of every item that was pushed.  What a process
- * had popped, or was just dropping, that was killed then is never done: a join with a deadline gets over that.  A closed queue is
- * no reason to return as long as there is work.
+/* yoke_queue_join -- waits for a moment in which yoke_queue_task_done has been said of every item that was pushed.  (One that is
+ * over at once, by another push, may be missed.)  What a process had popped, or was just dropping, that was killed then is never
+ * done: a join with a deadline gets over that.  A closed queue is no reason to return as long as there is work.
  * Returns: 0, with what was written before each task_done visible; -EINVAL for NULL. */
 YOKE_API int yoke_queue_join(yoke_queue *queue);
 

@@ -88,7 +88,8 @@ YOKE_MUST_CHECK YOKE_API int yoke_rwlock_read_acquire_until(yoke_rwlock *rwlock,
 YOKE_API void yoke_rwlock_read_release(yoke_rwlock *rwlock);
 
 /* yoke_rwlock_write_acquire -- waits, without bound, until the calling thread is the only one and may write.
- * Returns: 0, or -YOKE_EOWNERDEAD, with the lock held for writing; -EDEADLK if the calling thread holds it so already;
+ * Returns: 0, or -YOKE_EOWNERDEAD, with the lock held for writing; -EDEADLK if the calling thread holds it so already, or
+ *          holds a shared one for reading and would wait for itself (of a private one that cannot be told, and it does);
  *          -EAGAIN if it is shared, as in yoke/mutex.h. */
 YOKE_MUST_CHECK YOKE_API int yoke_rwlock_write_acquire(yoke_rwlock *rwlock);
 

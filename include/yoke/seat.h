@@ -16,6 +16,8 @@
  * every process (an object does not know where they are, but how far away), and their memory stays mapped where it is as long as
  * a thread of that process has one of them.  The program never looks at them.
  *
+ * What lies there is trusted, as are the objects: a process that overwrites them can hang or crash others that use them.
+ *
  * Who may call what at the same time: there are no calls; the table of the object that has the seats holds. */
 #ifndef YOKE_SEAT_H
 #define YOKE_SEAT_H

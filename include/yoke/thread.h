@@ -68,7 +68,7 @@ typedef struct yoke_thread_options {
 YOKE_API int yoke_thread_start_with(yoke_thread *thread, int (*run)(void *arg), const yoke_thread_options *options);
 
 /* yoke_thread_interruptible -- says whether a signal handler that runs in the calling thread ends its waits: with 1, every call
- * whose name ends in _until then returns -EINTR, having done nothing (0: it goes on waiting, as at first).  For hosts that act on
+ * that takes a deadline then returns -EINTR, having done nothing but what its header says (0: it goes on waiting, as at first).  For hosts that act on
  * signals between two waits.  A signal that comes before the wait begins does not end it.  A new thread begins with 0.
  * Returns: what it was before. */
 YOKE_API int yoke_thread_interruptible(int on);

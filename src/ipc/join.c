@@ -1,7 +1,8 @@
 /* join.c -- how a queue counts the items that are done, and waits for all of them.
  *
- * All are done when `done` has reached the index of those who push.  Whoever brings it there rings the joiners' bell, so that the
- * bell counts these moments, and a joiner cannot miss one that is over when it wakes.
+ * All are done when `done` has reached the index of those who push.  Whoever brings it there rings the joiners' bell, if
+ * that is still so at its next look; a joiner that was woken for such a moment is not to miss it because it is over when it runs, so
+ * the bell counts.
  *
  * Between processes, whoever counted the last one may die before it could ring: the kernel then wakes a joiner, on their grave,
  * which finds all done and rings for the others. */

@@ -46,8 +46,8 @@ bool yk_queue_ready(yoke_queue *queue, struct yk_wait *ret_wait)
     /* acquire: pairs with the release in ring; before LOOK is set, so that no ring falls in between */
     uint32_t seen = yk_load_acq(&watchers->bell);
 
-    /* release: LOOK brings the count along, and is seen by whoever leaves that gate next; as in gate.c */
     yk_store_rlx(&watchers->waiting, 1);
+    /* release: brings that along, to whoever leaves that gate next; as in gate.c */
     yk_or_aar(yk_gate_of(queue, YK_PUSH), YK_LOOK);
     *ret_wait = (struct yk_wait){&watchers->bell, seen, queue->shared != YOKE_PRIVATE};
     return yk_queue_can(queue, YK_POP);

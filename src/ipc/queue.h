@@ -69,7 +69,7 @@ struct yoke_queue {
 
     /* join.c */
     _Alignas(YK_LINES) yk_a64 done; /* items that yoke_queue_task_done has counted; by anybody */
-    struct yk_hall joiners;         /* whose bell counts the moments in which all were done */
+    struct yk_hall joiners;         /* whose bell counts the moments in which all were seen to be done */
     uint32_t join_shared;           /* their grave; as `shared` */
 
     yk_aptr spare; /* YK_SEGMENTS: one that was emptied; exchanged by both sides */

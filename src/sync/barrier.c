@@ -121,6 +121,15 @@ static int meet(yoke_barrier *barrier, struct yk_party *self, const struct reque
     return await_others(barrier, self, index, request);
 }
 
+/* For good, until the thread leaves. */
+static yoke_seat *take_seat(yoke_seat *seats, unsigned n)
+{
+    yoke_seat *seat = yk_robust_held < YK_ROBUST_MOST ? yk_seat_take(seats, n) : NULL;
+
+    yk_robust_held += seat != NULL;
+    return seat;
+}
+
 static int wait_somehow(yoke_barrier *barrier, const struct request *request)
 {
     yoke_seat *seats = yk_barrier_seats(barrier);
@@ -133,7 +142,7 @@ static int wait_somehow(yoke_barrier *barrier, const struct request *request)
     if (barrier->shared != YOKE_PRIVATE) {
         self.seat = yk_seat_mine(seats, barrier->parties);
         if (!self.seat)
-            self.seat = yk_seat_take(seats, barrier->parties);
+            self.seat = take_seat(seats, barrier->parties);
         if (!self.seat)
             return yoke_barrier_broken(barrier) ? -YOKE_EBARRIER : -EAGAIN;
         self.state = yk_seat_state(self.seat);
@@ -162,8 +171,10 @@ void yoke_barrier_leave(yoke_barrier *barrier)
 
     if (barrier->shared != YOKE_PRIVATE)
         seat = yk_seat_mine(yk_barrier_seats(barrier), barrier->parties);
-    if (seat)
+    if (seat) {
         yk_seat_give(seat);
+        yk_robust_held--;
+    }
 }
 
 void yoke_barrier_abort(yoke_barrier *barrier)

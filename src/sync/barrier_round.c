@@ -181,8 +181,13 @@ void yk_barrier_leave(yoke_barrier *barrier)
 
 void yk_barrier_enter_as_guest(yoke_barrier *barrier)
 {
-    int rc = yoke_mutex_acquire(&barrier->mutex);
+    /* for the time of one call; it is not one of those that the thread takes one after the other */
+    uint32_t held = yk_robust_held;
+    int rc;
 
+    yk_robust_held = 0;
+    rc = yoke_mutex_acquire(&barrier->mutex);
+    yk_robust_held += held;
     yk_grave_intend(&barrier->shared);
     put_right(barrier, rc == -YOKE_EOWNERDEAD);
 }

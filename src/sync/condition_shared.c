@@ -86,7 +86,9 @@ static void wake(yoke_seat *seat)
 
 static void complete_passing(yoke_condition *condition)
 {
-    yoke_seat *giver = &seats_of(condition)[condition->giver], *heir = find_ticket(condition, condition->heir);
+    /* it lies in memory that another process may have overwritten */
+    yoke_seat *giver = &seats_of(condition)[condition->giver % condition->n_seats],
+              *heir = find_ticket(condition, condition->heir);
 
     yk_store_rlx(notifying_of(condition), 1);
     /* it may have it already, and even have left with it */

@@ -316,6 +316,8 @@ static int await_seat(yoke_rwlock *rwlock, uint32_t i, uint32_t turn, yoke_time 
         waits[1].expected = yk_load_rlx(waits[1].word);
         if (!is_in_the_way(seat, turn))
             break;
+        if ((waits[0].expected & YK_TID) == yk_tid() && deadline > YOKE_NOW)
+            return -EDEADLK;
         rc = yk_sleep_many(waits, 3, deadline);
         look_around(rwlock);
         if (rc < 0)

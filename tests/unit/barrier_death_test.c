@@ -340,3 +340,49 @@ TEST(nobody_waits_for_ever_whoever_is_killed)
     }
     munmap(arena, 4096);
 }
+
+/* ---- more than the kernel looks after ---- */
+
+enum { MANY = 2100 };
+
+struct pair {
+    yoke_barrier barrier;
+    yoke_seat seats[2];
+};
+
+static int join_as_many_as_may_be(void *arg)
+{
+    struct pair *pairs = arg;
+    int n = 0;
+
+    while (n < MANY && yoke_barrier_wait_until(&pairs[n].barrier, YOKE_NOW) == -ETIMEDOUT)
+        yoke_barrier_reset(&pairs[n++].barrier);
+    if (n < 1000 || n == MANY || yoke_barrier_wait_until(&pairs[n].barrier, YOKE_NOW) != -EAGAIN)
+        return 1;
+    /* for these there is always room */
+    yoke_barrier_abort(&pairs[n].barrier);
+    yoke_barrier_reset(&pairs[n].barrier);
+    yoke_barrier_leave(&pairs[7].barrier);
+    if (yoke_barrier_wait_until(&pairs[n].barrier, YOKE_NOW) != -ETIMEDOUT)
+        return 1;
+    yoke_barrier_reset(&pairs[n].barrier);
+    die();
+}
+
+TEST(nobody_is_party_of_more_barriers_than_the_kernel_looks_after)
+{
+    struct pair *pairs = mmap(NULL, MANY * sizeof *pairs, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    int n_broken = 0;
+
+    CHECK(pairs != MAP_FAILED);
+    for (int i = 0; i < MANY; i++)
+        CHECK_EQ(yoke_barrier_init(&pairs[i].barrier, 2, pairs[i].seats), 0);
+    CHECK(WIFSIGNALED(status_of(forked(join_as_many_as_may_be, pairs))));
+    for (int i = 0; i < MANY; i++)
+        n_broken += yoke_barrier_broken(&pairs[i].barrier);
+    /* all that it was a party of */
+    CHECK_EQ(yoke_barrier_broken(&pairs[7].barrier), 0);
+    CHECK_EQ(yoke_barrier_broken(&pairs[0].barrier), 1);
+    CHECK(n_broken >= 1000);
+    munmap(pairs, MANY * sizeof *pairs);
+}

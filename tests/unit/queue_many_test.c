@@ -236,3 +236,41 @@ TEST(a_try_fails_only_if_there_is_nothing)
         free_queue(&bystanders.queue);
     }
 }
+
+/* ---- one that stays inside ---- */
+
+static yk_a32 is_inside, may_leave;
+
+static int compare_slowly(const void *a, const void *b)
+{
+    yk_store_rel(&is_inside, 1);
+    while (!yk_load_acq(&may_leave))
+        sched_yield();
+    return *(const int *)a - *(const int *)b;
+}
+
+static int push_another(void *arg)
+{
+    return yoke_queue_push(arg, &(int){2});
+}
+
+/* As if it were stopped there. */
+TEST(a_try_does_not_wait_for_ever_for_one_that_stays_inside)
+{
+    yoke_thread thread = {0};
+    yoke_queue *queue;
+    int item = 1;
+
+    CHECK_EQ(yoke_queue_open(&queue, NULL, sizeof item, 8, .order = YOKE_PRIORITY, .compare = compare_slowly), 0);
+    CHECK_EQ(yoke_queue_push(queue, &item), 0);
+    CHECK_EQ(yoke_thread_start(&thread, push_another, queue), 0);
+    while (!yk_load_acq(&is_inside))
+        sched_yield();
+    CHECK_EQ(yoke_queue_pop_until(queue, &item, YOKE_NOW), -ETIMEDOUT);
+    CHECK_EQ(yoke_queue_pop_until(queue, &item, yoke_after(0.01)), -ETIMEDOUT);
+    yk_store_rel(&may_leave, 1);
+    CHECK_EQ(code_of(&thread), 0);
+    CHECK_EQ(yoke_queue_pop_until(queue, &item, YOKE_NOW), 0);
+    CHECK_EQ(item, 1);
+    yoke_queue_free(&queue);
+}

@@ -39,6 +39,22 @@ TEST(a_writer_does_not_wait_for_itself)
     close_hall(hall);
 }
 
+TEST(a_reader_that_wants_to_write_does_not_wait_for_itself)
+{
+    struct hall *hall = open_hall(SEATS);
+
+    CHECK_EQ(yoke_rwlock_read_acquire(&hall->lock), 0);
+    CHECK_EQ(yoke_rwlock_write_acquire(&hall->lock), -EDEADLK);
+    CHECK_EQ(yoke_rwlock_write_held(&hall->lock), 0);
+    /* it left no trace */
+    CHECK_EQ(yoke_rwlock_read_acquire(&hall->lock), 0);
+    yoke_rwlock_read_release(&hall->lock);
+    yoke_rwlock_read_release(&hall->lock);
+    CHECK_EQ(yoke_rwlock_write_acquire(&hall->lock), 0);
+    yoke_rwlock_write_release(&hall->lock);
+    close_hall(hall);
+}
+
 TEST(a_deadline_is_kept)
 {
     struct hall *hall = open_hall(1);
