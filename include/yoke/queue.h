@@ -61,8 +61,9 @@ typedef enum yoke_order {
 } yoke_order;
 
 typedef struct yoke_queue_options {
-    size_t size;     /* sizeof(yoke_queue_options) */
-    size_t capacity; /* how many items; with item_size 0, how many bytes, see yoke_queue_push_bytes; 0: no limit */
+    size_t size; /* sizeof(yoke_queue_options) */
+    /* How many items, whose memory is taken at open; with item_size 0, how many bytes, see yoke_queue_push_bytes; 0: no limit. */
+    size_t capacity;
     yoke_order order;
     /* YOKE_PRIORITY: below, equal to or above 0 if *a is to leave before, with or after *b, as for qsort.  It is called with the queue
      * locked: it must return, and not use the queue. */
@@ -128,7 +129,7 @@ YOKE_MUST_CHECK YOKE_API int yoke_queue_pop_bytes_until(yoke_queue *queue, void 
 /* yoke_queue_length -- how many items are in the queue; old news by the time it is read.  0 for NULL. */
 YOKE_API size_t yoke_queue_length(const yoke_queue *queue);
 
-/* yoke_queue_capacity -- the capacity that it was opened with; 0: none, or NULL. */
+/* yoke_queue_capacity -- the capacity that it was opened with (bytes, where items have any size); 0: none, or NULL. */
 YOKE_API size_t yoke_queue_capacity(const yoke_queue *queue);
 
 /* ---- waiting until the work is done ---- */
@@ -139,7 +140,8 @@ YOKE_API int yoke_queue_task_done(yoke_queue *queue);
 
 /* yoke_queue_join -- waits for a moment in which yoke_queue_task_done has been said of every item that was pushed.  (One that is
  * over at once, by another push, may be missed.)  What a process had popped, or was just dropping, that was killed then is never
- * done: a join with a deadline gets over that.  A closed queue is no reason to return as long as there is work.
+ * done: a join with a deadline gets over that.  (And who is killed in here makes each later moment cost a call of the kernel.)
+ * A closed queue is no reason to return as long as there is work.
  * Returns: 0, with what was written before each task_done visible; -EINVAL for NULL. */
 YOKE_API int yoke_queue_join(yoke_queue *queue);
 

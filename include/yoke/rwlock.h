@@ -26,7 +26,8 @@
  * Deaths between processes.  A writer may die at any instruction.  Until another has acquired the lock to write, everybody who
  * acquires it gets -YOKE_EOWNERDEAD, with the lock held: what it guards may be half changed.  That next writer is told as well, and
  * is expected to repair; who acquires the lock after it gets 0 again.  The death of a reader, or of anybody who waits, holds up
- * nobody and is told to nobody.  A thread that ends while it holds the lock counts as dead.
+ * nobody and is told to nobody.  (Who dies while there is no seat for it makes each later release cost a call of the kernel.)  A
+ * thread that ends while it holds the lock counts as dead.
  *
  * In a child of fork, with a private lock: the thread that forked still holds what it held.  A writer that did not come along is
  * dead, as above.  Readers that did not come along are gone; but if the thread that forked was itself reading, this lock or
