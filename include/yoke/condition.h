@@ -22,7 +22,7 @@
  * The lock is a yoke_lock, a yoke_mutex, a yoke_rlock (all its levels are given back, and taken again) or a yoke_rwlock held for
  * writing; all who wait at the same time use the same one.  All that the condition knows is guarded by that lock: so whoever
  * notifies must hold it too.  Waiting, or notifying somebody, without holding it is misuse (of a yoke_lock can only be told
- * whether anybody holds it): one line on stderr, then abort.
+ * whether anybody holds it), and so is a shared condition over a lock that is private: one line on stderr, then abort.
  *
  * Between processes: the condition, its lock and an array of seats (yoke/seat.h), one for each thread that may wait at the same
  * time, lie in the same shared memory; see yoke_condition_init.  No death holds up the others, at whatever instruction: the dead do

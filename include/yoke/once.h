@@ -45,7 +45,7 @@ YOKE_API int yoke_once_run_slow(yoke_once *once, int (*run)(void *arg), void *ar
 /* yoke_once_run -- returns when it has been done, and calls run(arg) if nobody has done it and nobody is doing it.  The calls
  * for one object may name different functions: only the one that succeeds counts.
  * Returns: 0 when it has been done, by whomever; the code of run, if this call ran it and that is not 0; -EDEADLK if the calling
- *          thread is running it. */
+ *          thread is running it; -EAGAIN, with nothing run, if it is shared, as in yoke/mutex.h. */
 YOKE_MUST_CHECK static inline int yoke_once_run(yoke_once *once, int (*run)(void *arg), void *arg)
 {
     /* acquire: pairs with the release in yoke_once_run_slow */

@@ -81,7 +81,7 @@ void yk_debug_drop(struct yk_hold *hold);
 void yk_debug_holds_forget_all(void);
 void yk_debug_holds_keep(struct yk_record *record);
 
-/* What the thread waits for now, or NULL. */
+/* What the thread is waiting for, or NULL. */
 static inline struct yk_pending *yk_debug_waits(struct yk_record *record)
 {
     struct yk_pending *last = record->n_pending ? &record->pending[record->n_pending - 1] : NULL;

@@ -166,6 +166,8 @@ static int wait_somehow(yoke_condition *condition, const struct yk_waiting *wait
 {
     if (!yk_lockable_held(waiting->lock, waiting->kind))
         yk_misuse("yoke_condition_wait: the calling thread does not hold the lock");
+    if (condition->shared && !yk_lockable_shared(waiting->lock, waiting->kind))
+        yk_misuse("yoke_condition_wait: the condition is shared between processes, and the lock is not");
     remember(condition, waiting);
     return condition->shared ? yk_condition_wait_shared(condition, waiting) : wait_private(condition, waiting);
 }

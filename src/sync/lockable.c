@@ -24,6 +24,21 @@ bool yk_lockable_held(void *lock, enum yoke_lock_kind kind)
     yk_misuse("yoke_condition_wait_on: no such kind of lock");
 }
 
+bool yk_lockable_shared(const void *lock, enum yoke_lock_kind kind)
+{
+    switch (kind) {
+    case YOKE_KIND_LOCK:
+        return ((const yoke_lock *)lock)->shared != YOKE_PRIVATE;
+    case YOKE_KIND_MUTEX:
+        return ((const yoke_mutex *)lock)->shared != YOKE_PRIVATE;
+    case YOKE_KIND_RLOCK:
+        return ((const yoke_rlock *)lock)->mutex.shared != YOKE_PRIVATE;
+    case YOKE_KIND_RWLOCK:
+        return ((const yoke_rwlock *)lock)->shared != YOKE_PRIVATE;
+    }
+    return false;
+}
+
 uint32_t yk_lockable_save(void *lock, enum yoke_lock_kind kind)
 {
     switch (kind) {

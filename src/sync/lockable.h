@@ -10,6 +10,9 @@
 /* False if it can be told that the calling thread does not hold it (for writing). */
 bool yk_lockable_held(void *lock, enum yoke_lock_kind kind);
 
+/* True if it is one between processes. */
+bool yk_lockable_shared(const void *lock, enum yoke_lock_kind kind);
+
 /* Gives it back as a whole; the result is what it needs to be acquired as it was. */
 uint32_t yk_lockable_save(void *lock, enum yoke_lock_kind kind);
 

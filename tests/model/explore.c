@@ -49,7 +49,7 @@ static struct thread {
     uint64_t vain_value;
     bool spun;     /* that choice was made since it last did something else */
     bool may_die;  /* a death has not been offered since its state changed */
-    bool immortal; /* for now */
+    bool immortal; /* see explore_mortal */
     bool reported; /* its death was awaited */
     /* what the kernel knows of it, and what is left of that to be done after its death; see kernel.h */
     void *linked[LINKS + 1];

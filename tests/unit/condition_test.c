@@ -455,14 +455,51 @@ static void wait_with_another_lock(void *arg)
 {
     struct hall *hall = arg;
     struct guest guest = {0};
-    yoke_lock other = {0};
+    yoke_lock other;
 
+    yoke_lock_init(&other, hall->condition.shared);
     invite(&guest, hall);
     /* sees what it has written */
     CHECK_EQ(enter(hall), 0);
     leave(hall);
     yoke_lock_acquire(&other);
     (void)!yoke_condition_wait_until(&hall->condition, &other, YOKE_NOW);
+}
+
+static void wait_over_a_private_lock(void *arg)
+{
+    yoke_condition *condition = &((struct hall *)arg)->condition;
+    yoke_lock lock = {0};
+    yoke_mutex mutex = {0};
+    yoke_rlock rlock = {0};
+    yoke_rwlock rwlock = {0};
+
+    yoke_lock_acquire(&lock);
+    CHECK_EQ(yoke_mutex_acquire(&mutex) | yoke_rlock_acquire(&rlock) | yoke_rwlock_write_acquire(&rwlock), 0);
+    switch (((struct hall *)arg)->kind) {
+    case YOKE_KIND_LOCK:
+        (void)!yoke_condition_wait_until(condition, &lock, YOKE_NOW);
+        break;
+    case YOKE_KIND_MUTEX:
+        (void)!yoke_condition_wait_until(condition, &mutex, YOKE_NOW);
+        break;
+    case YOKE_KIND_RLOCK:
+        (void)!yoke_condition_wait_until(condition, &rlock, YOKE_NOW);
+        break;
+    case YOKE_KIND_RWLOCK:
+        (void)!yoke_condition_wait_until(condition, &rwlock, YOKE_NOW);
+        break;
+    }
+}
+
+TEST(a_shared_condition_over_a_private_lock_aborts)
+{
+    IN_EACH_HALL(hall)
+    {
+        if (hall->condition.shared)
+            check_misuse(wait_over_a_private_lock, hall,
+                         "the condition is shared between processes, and the lock is not");
+    }
 }
 
 TEST(what_the_lock_forbids_aborts)
